@@ -1,0 +1,205 @@
+import type {CardAnswer, CardRead, ReaderInput, SealedCardData} from './card.js';
+
+/** Time as the machine tells it. `mono` never jumps within one `boot`. */
+export interface Clock {
+  /** Wall clock, milliseconds since the epoch. May be wrong: a kiosk often has no battery clock. */
+  now(): number;
+  /** Milliseconds since some point of this boot. */
+  mono(): number;
+  /** An identifier that changes with every boot of the machine. */
+  readonly boot: string;
+}
+
+/** Cryptographically random bytes. */
+export type Random = (count: number) => Uint8Array;
+
+// ---------------------------------------------------------------- Reader
+
+export interface ReaderIdentity {
+  /** Reader family and model as a stable type name, e.g. `idtech_neo2`. The 30-day rules go by it. */
+  readonly type: string;
+  /** As the reader tells it; '' if it was never set. */
+  readonly serial_number: string;
+  readonly firmware: string;
+  readonly encryption_enabled: boolean;
+  readonly key: {
+    readonly state: 'valid' | 'end_of_life' | 'missing';
+    /** Current KSN, upper-case hex; null when there is no key. */
+    readonly ksn: string | null;
+  };
+  /** The key is a published test key: sandbox only. */
+  readonly test_key: boolean;
+}
+
+export interface CardRequest {
+  /** Minor units. */
+  readonly amount: number;
+  /** Lowercase ISO 4217. */
+  readonly currency: string;
+  /** ISO 4217 numeric, three digits. */
+  readonly currency_numeric: string;
+  /** Seconds to wait for a card. */
+  readonly timeout_s: number;
+}
+
+/** One open reader. One command at a time; every method throws only StowpayError. */
+export interface Reader {
+  /** The address it was opened with, e.g. `serial:/dev/ttyUSB0`. */
+  readonly address: string;
+  identify(signal?: AbortSignal): Promise<ReaderIdentity>;
+  /** Afterwards the reader polls on demand, its clock is `now` (UTC), masking shows six and four digits. */
+  prepare(now: Date, signal?: AbortSignal): Promise<void>;
+  /**
+   * Waits for a card and returns what came of it. Aborting the signal cancels the read *at the reader* and
+   * resolves with `no_card/canceled` – or with the card, if the reader had already read one.
+   */
+  collect(request: CardRequest, onInput: (input: ReaderInput) => void, signal?: AbortSignal): Promise<CardAnswer>;
+  /** Shows the result on the reader. Best effort: never throws, never waits long. */
+  showResult(accepted: boolean): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens a reader by address (`serial:…`, `tcp:…`, `sim:`) and has it answer a ping. */
+export type OpenReader = (address: string, signal?: AbortSignal) => Promise<Reader>;
+
+// ---------------------------------------------------------------- Gateway
+
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | {readonly [key: string]: JsonValue};
+export type JsonObject = {readonly [key: string]: JsonValue};
+
+/** The API's error as far as it matters, never with request parameters. */
+export interface ApiError {
+  readonly type: string;
+  readonly code: string | null;
+  readonly decline_code: string | null;
+  readonly message: string;
+  readonly http_status: number | null;
+  readonly request_id: string | null;
+}
+
+/**
+ * What is known after a call. The classes are exhaustive: every status, body and transport failure is one of them.
+ * Only `never_sent` says that the request surely did not reach the API.
+ */
+export type Outcome<T> =
+  | {readonly kind: 'delivered'; readonly value: T; readonly request_id: string | null}
+  | {
+      readonly kind: 'declined';
+      readonly error: ApiError;
+      readonly intent: RemoteIntent | null;
+      /** The issuer may answer otherwise later (processing_error, issuer_not_available, try_again_later). */
+      readonly soft: boolean;
+    }
+  /** The API answered and refused the request as such (400, 404 …). */
+  | {readonly kind: 'refused'; readonly error: ApiError}
+  /** No socket ever connected: nothing left this machine. */
+  | {readonly kind: 'never_sent'; readonly error: ApiError}
+  /** The API answered that it did not process it now (409, 429, 503): the same request may be sent again. */
+  | {readonly kind: 'retry'; readonly error: ApiError; readonly retry_after_ms: number | null}
+  /** It may or may not have taken effect: look before doing anything. */
+  | {readonly kind: 'in_doubt'; readonly error: ApiError}
+  /** Credentials: the whole drain stops. */
+  | {readonly kind: 'stop'; readonly error: ApiError};
+
+export interface RemoteAccount {
+  readonly id: string;
+  readonly livemode: boolean;
+  /** From the answer's Date header, milliseconds since the epoch; null without one. */
+  readonly server_time: number | null;
+}
+
+export interface RemoteTerminal {
+  readonly location: {readonly id: string; readonly display_name: string; readonly country: string | null};
+  readonly configuration: {
+    readonly id: string;
+    readonly offline_enabled: boolean;
+  };
+}
+
+/** Stripe's PaymentIntent as far as stowpay uses it. */
+export interface RemoteIntent {
+  readonly id: string;
+  readonly status: string;
+  readonly amount: number;
+  readonly amount_capturable: number;
+  readonly amount_received: number;
+  readonly currency: string;
+  readonly capture_method: string;
+  readonly livemode: boolean;
+  readonly created: number;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly cancellation_reason: string | null;
+  readonly last_payment_error: ApiError | null;
+  readonly charge: {
+    readonly id: string;
+    readonly authorization_code: string | null;
+    readonly authorization_response_code: string | null;
+    readonly account_type: string | null;
+    /** Unix seconds until which a capture is possible. */
+    readonly capture_before: number | null;
+    /** Unix seconds; not null exactly for a forwarded (deferred) charge. */
+    readonly offline_stored_at: number | null;
+  } | null;
+}
+
+/** A call whose every parameter was fixed and journalled before it is sent. */
+export interface FrozenCall {
+  readonly api_version: string;
+  readonly idempotency_key: string;
+  readonly params: JsonObject;
+}
+
+/** What a payment is before a request is frozen from it. */
+export interface CreateDraft {
+  readonly local_id: string;
+  /** Minor units, tip included. */
+  readonly amount: number;
+  readonly currency: string;
+  readonly capture_method: 'manual' | 'automatic';
+  readonly description: string | null;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export interface ConfirmDraft {
+  readonly card: CardRead;
+  readonly reader: {readonly serial: string; readonly type: string; readonly firmware: string};
+  /** Unix seconds when it was stored offline; null for an online confirm. */
+  readonly stored_at: number | null;
+}
+
+/**
+ * The payment API. Methods never throw for anything the API or the network does: that is an Outcome.
+ * Every call has a total deadline.
+ */
+export interface Gateway {
+  /** Where payments are bound to: `sandbox` (embedded) or the API's origin (`https://api.stripe.com`). */
+  readonly origin: string;
+  /** The API version every frozen request names. */
+  readonly apiVersion: string;
+  /** False for Stripe itself: no public API accepts card data that something else collected. */
+  readonly acceptsSealedData: boolean;
+
+  /** Pure. Parameters of the create call, without the sealed data, validated. Throws `invalid_metadata`, `amount_too_small`. */
+  freezeCreate(draft: CreateDraft): JsonObject;
+  /** Pure. Parameters of the confirm call *without* the ciphertext, which stays in the journal's private part until sent. */
+  freezeConfirm(draft: ConfirmDraft): JsonObject;
+
+  account(signal?: AbortSignal): Promise<Outcome<RemoteAccount>>;
+  /** The location (the account's first when null) and the terminal configuration that applies to it. */
+  terminal(location: string | null, signal?: AbortSignal): Promise<Outcome<RemoteTerminal>>;
+  createPaymentIntent(call: FrozenCall, signal?: AbortSignal): Promise<Outcome<RemoteIntent>>;
+  retrievePaymentIntent(id: string, signal?: AbortSignal): Promise<Outcome<RemoteIntent>>;
+  /** The one call that moves money. */
+  confirmPaymentIntent(
+    id: string,
+    call: FrozenCall,
+    sealed: SealedCardData,
+    signal?: AbortSignal,
+  ): Promise<Outcome<RemoteIntent>>;
+  capturePaymentIntent(id: string, call: FrozenCall, signal?: AbortSignal): Promise<Outcome<RemoteIntent>>;
+  cancelPaymentIntent(id: string, call: FrozenCall, signal?: AbortSignal): Promise<Outcome<RemoteIntent>>;
+  /** All intents created at or after `since` (unix seconds), newest first, page by page. */
+  listPaymentIntents(since: number, signal?: AbortSignal): AsyncIterable<Outcome<readonly RemoteIntent[]>>;
+  /** Releases sockets. */
+  close(): Promise<void>;
+}
