@@ -122,4 +122,10 @@ export type CardAnswer =
   | {readonly kind: 'no_card'; readonly reason: 'timeout' | 'canceled'};
 
 /** What the customer should do now. */
-export type ReaderInput = 'present_card' | 'insert_card' | 'tap_again' | 'remove_card' | 'other_card' | 'wait';
+export type ReaderInput =
+  | 'present_card'
+  | 'insert_card'
+  | 'tap_again'
+  | 'remove_card'
+  | 'other_card'
+  | 'wait';

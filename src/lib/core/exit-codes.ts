@@ -33,7 +33,12 @@ export const EXIT_CODES = {
     meaning: 'reader missing, unpaired, needs update, tampered, not encrypting',
     script: 'sends a technician',
   },
-  journal: {code: 10, severity: 0, meaning: 'journal damaged, or a write is not durable', script: 'stops selling'},
+  journal: {
+    code: 10,
+    severity: 0,
+    meaning: 'journal damaged, or a write is not durable',
+    script: 'stops selling',
+  },
   locked: {
     code: 11,
     severity: 9,

@@ -53,7 +53,11 @@ export interface Reader {
    * Waits for a card and returns what came of it. Aborting the signal cancels the read *at the reader* and
    * resolves with `no_card/canceled` – or with the card, if the reader had already read one.
    */
-  collect(request: CardRequest, onInput: (input: ReaderInput) => void, signal?: AbortSignal): Promise<CardAnswer>;
+  collect(
+    request: CardRequest,
+    onInput: (input: ReaderInput) => void,
+    signal?: AbortSignal,
+  ): Promise<CardAnswer>;
   /** Shows the result on the reader. Best effort: never throws, never waits long. */
   showResult(accepted: boolean): Promise<void>;
   close(): Promise<void>;
@@ -64,7 +68,13 @@ export type OpenReader = (address: string, signal?: AbortSignal) => Promise<Read
 
 // ---------------------------------------------------------------- Gateway
 
-export type JsonValue = null | boolean | number | string | readonly JsonValue[] | {readonly [key: string]: JsonValue};
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly JsonValue[]
+  | {readonly [key: string]: JsonValue};
 export type JsonObject = {readonly [key: string]: JsonValue};
 
 /** The API's error as far as it matters, never with request parameters. */

@@ -1,4 +1,4 @@
-import {closeSync, fstatSync, openSync, statSync} from 'node:fs';
+import {closeSync, constants, fstatSync, openSync, statSync} from 'node:fs';
 import {createRequire} from 'node:module';
 
 /** What fs-native-extensions gives us of the kernel's open-file-description locks. */
@@ -34,7 +34,7 @@ export class FileLock {
 
   /** Opens (and creates, mode 0600) the lock file without locking it. */
   static open(path: string): FileLock {
-    return new FileLock(path, openSync(path, 'a+', 0o600));
+    return new FileLock(path, openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600));
   }
 
   /** Tries once. `offset`/`length` name a byte range; length 0 means to the end of the file. */
