@@ -1,0 +1,181 @@
+import type {JournalRecord, PaymentEvent} from './events.js';
+import type {Operation, Payment, PaymentState} from './payment.js';
+import type {RemoteIntent} from './ports.js';
+
+/** States from which the sealed card data is never needed again: the API has decided, or it will never be asked. */
+const CLOSED: ReadonlySet<PaymentState> = new Set<PaymentState>([
+  'authorized',
+  'capturing',
+  'captured',
+  'declined',
+  'canceled',
+  'refused',
+]);
+
+/** True when a payment in this state needs its sealed card data no more. */
+export function closesPayment(state: PaymentState): boolean {
+  return CLOSED.has(state);
+}
+
+/** The payment after one of its records. Total. */
+export function afterEvent(payment: Payment, record: JournalRecord & PaymentEvent): Payment {
+  switch (record.type) {
+    case 'payment.created':
+      return payment;
+    case 'payment.authorizing':
+      return {
+        ...payment,
+        state: 'authorizing',
+        card: record.data.card,
+        reader: record.data.reader,
+        confirm_request: record.data.request.confirm,
+        private_data: 'present',
+      };
+    case 'payment.accepted_offline':
+      return {
+        ...payment,
+        state: 'accepted_offline',
+        card: record.data.card,
+        reader: record.data.reader,
+        confirm_request: record.data.request.confirm,
+        stored_at: record.data.stored_at,
+        attempt: null,
+        private_data: 'present',
+      };
+    case 'payment.refused':
+      return {...payment, state: 'refused', attempt: null, reason: pick(record.data)};
+    case 'payment.attempted':
+      return attempted(payment, record.data.operation, record.data.key, record.data.generation, record.at);
+    case 'payment.delivered':
+      return delivered(payment, record.data.operation, record.data.intent, record.data.unclaimed === true);
+    case 'payment.declined':
+      return {
+        ...payment,
+        state: 'declined',
+        attempt: null,
+        id: record.data.id ?? payment.id,
+        last_error: record.data.error,
+      };
+    case 'payment.attempt_failed':
+      return attemptFailed(payment, record.data);
+    case 'payment.capture_attempted': {
+      const {amount, key, generation} = record.data;
+      return {...attempted(payment, 'capture', key, generation, record.at), capture_amount: amount};
+    }
+    case 'payment.captured':
+      return {...folded(payment, record.data.intent), state: 'captured', attempt: null, last_error: null};
+    case 'payment.canceled': {
+      const {reason, message} = record.data;
+      return {...payment, state: 'canceled', attempt: null, amount_capturable: 0, reason: {code: reason, message}};
+    }
+    case 'payment.quarantined':
+      return {
+        ...payment,
+        state: 'quarantined',
+        attempt: null,
+        reason: pick(record.data),
+        last_error: record.data.error ?? payment.last_error,
+      };
+    case 'payment.claimed':
+      return {...payment, unclaimed: false};
+  }
+}
+
+function pick({code, message}: {code: string; message: string}): {code: string; message: string} {
+  return {code, message};
+}
+
+/** The state while an attempt is under way, by what it was before. */
+function whileAttempting(payment: Payment, operation: Operation): PaymentState {
+  if (operation === 'capture') return 'capturing';
+  if (payment.stored_at !== null) return 'forwarding';
+  // An online payment: its create happens before a card is read, its confirm while authorizing.
+  return payment.state === 'in_doubt' ? 'authorizing' : payment.state;
+}
+
+function attempted(payment: Payment, operation: Operation, key: string, generation: number, at: string): Payment {
+  const fresh = payment.generations[operation] !== generation;
+  return {
+    ...payment,
+    state: whileAttempting(payment, operation),
+    attempt: {operation, key, generation, at},
+    attempt_count: payment.attempt_count + 1,
+    generations: {...payment.generations, [operation]: generation},
+    key_since: fresh ? {...payment.key_since, [operation]: at} : payment.key_since,
+  };
+}
+
+function delivered(payment: Payment, operation: Operation, intent: RemoteIntent, unclaimed: boolean): Payment {
+  const known = folded(payment, intent);
+  switch (operation) {
+    case 'create':
+      return {...known, state: stateBeforeConfirm(payment), attempt: null, last_error: null};
+    case 'confirm':
+      return {...known, state: stateOf(intent), attempt: null, last_error: null, unclaimed};
+    case 'capture':
+    case 'cancel':
+      return {...known, state: stateOf(intent), attempt: null, last_error: null};
+  }
+}
+
+/** Where a payment stands when an attempt ended without effect. */
+function stateBeforeConfirm(payment: Payment): PaymentState {
+  if (payment.stored_at !== null) return 'accepted_offline';
+  return payment.card === null ? 'created' : 'authorizing';
+}
+
+/** What the API's status means here. `requires_payment_method` after a confirm is a decline. */
+export function stateOf(intent: RemoteIntent): PaymentState {
+  switch (intent.status) {
+    case 'succeeded':
+      return 'captured';
+    case 'requires_capture':
+      return 'authorized';
+    case 'canceled':
+      return 'canceled';
+    case 'requires_payment_method':
+      return 'declined';
+    default:
+      return 'in_doubt';
+  }
+}
+
+function folded(payment: Payment, intent: RemoteIntent): Payment {
+  const charge = intent.charge;
+  return {
+    ...payment,
+    id: intent.id,
+    amount_capturable: intent.amount_capturable,
+    amount_received: intent.amount_received,
+    charge: charge?.id ?? payment.charge,
+    authorization_code: charge?.authorization_code ?? payment.authorization_code,
+    authorization_response_code: charge?.authorization_response_code ?? payment.authorization_response_code,
+    account_type: charge?.account_type ?? payment.account_type,
+    capture_before: charge?.capture_before ?? payment.capture_before,
+  };
+}
+
+type FailedAttempt = Extract<PaymentEvent, {type: 'payment.attempt_failed'}>['data'];
+
+function attemptFailed(payment: Payment, {operation, outcome, error}: FailedAttempt): Payment {
+  const base = {...payment, last_error: error ?? payment.last_error, attempt: null};
+  if (operation === 'capture' || operation === 'cancel') {
+    // Still capturing while in doubt: the amount stays fixed until a look has told.
+    if (outcome === 'in_doubt' || outcome === 'interrupted') return {...base, state: payment.state};
+    return {...base, state: 'authorized', capture_amount: null};
+  }
+  if (operation === 'create') return {...base, state: stateBeforeConfirm(payment)};
+  switch (outcome) {
+    case 'in_doubt':
+    case 'interrupted':
+      return {...base, state: 'in_doubt'};
+    case 'soft_decline':
+      return {...base, state: stateBeforeConfirm(payment), soft_declines: payment.soft_declines + 1};
+    case 'never_sent':
+    case 'retry':
+    case 'refused':
+    case 'stop':
+    case 'untouched':
+      return {...base, state: stateBeforeConfirm(payment)};
+  }
+}

@@ -1,0 +1,118 @@
+import {closesPayment, afterEvent} from './apply-payment.js';
+import type {JournalRecord, PaymentEvent} from './events.js';
+import {splitKsn} from './ksn.js';
+import type {CardDetails, Payment, ReaderDetails} from './payment.js';
+import {type Pairing, referenceKey, type State} from './state.js';
+
+/**
+ * The only fold. Total: it never refuses, so that a rule tightened later cannot make an old journal
+ * refuse its own history. Changes `state` in place and returns it.
+ */
+export function apply(state: State, record: JournalRecord): State {
+  const at = Date.parse(record.at);
+  if (!Number.isNaN(at)) state.last_at = Math.max(state.last_at ?? at, at);
+  switch (record.type) {
+    case 'journal.opened':
+      state.device = record.data.device;
+      return state;
+    case 'journal.recovered':
+      return state;
+    case 'reader.paired':
+      return applyPairing(state, {...record.data, at: record.at});
+    case 'payment.created':
+      return applyCreated(state, record);
+    default:
+      return applyToPayment(state, record);
+  }
+}
+
+function applyPairing(state: State, pairing: Pairing): State {
+  state.paired = pairing;
+  if (pairing.how === 'offline') return state;
+  const {binding, identity, location} = pairing;
+  state.seen.set(`account ${binding.account}`, pairing);
+  state.seen.set(`type ${binding.account} ${identity.type} ${location.id}`, pairing);
+  state.seen.set(`type ${binding.account} ${identity.type}`, pairing);
+  if (pairing.how === 'online') {
+    state.seen.set(`reader ${binding.account} ${identity.type} ${identity.serial_number} ${location.id}`, pairing);
+  }
+  return state;
+}
+
+function applyCreated(state: State, record: JournalRecord & {type: 'payment.created'}): State {
+  const {data} = record;
+  const payment: Payment = {
+    local_id: record.payment,
+    seq: record.seq,
+    binding: data.binding,
+    amount: data.amount,
+    tip: data.tip,
+    currency: data.currency,
+    capture_method: data.capture_method,
+    offline_behavior: data.offline_behavior,
+    reference: data.reference,
+    metadata: data.metadata,
+    description: data.description,
+    created_at: record.at,
+    api_version: data.request.api_version,
+    create_request: data.request.create,
+    state: 'created',
+    id: null,
+    confirm_request: null,
+    card: null,
+    reader: null,
+    stored_at: null,
+    attempt: null,
+    generations: {},
+    key_since: {},
+    attempt_count: 0,
+    soft_declines: 0,
+    capture_amount: null,
+    amount_capturable: 0,
+    amount_received: 0,
+    authorization_code: null,
+    authorization_response_code: null,
+    account_type: null,
+    charge: null,
+    capture_before: null,
+    last_error: null,
+    reason: null,
+    private_data: 'none',
+    unclaimed: false,
+    updated_at: record.at,
+  };
+  state.payments.set(payment.local_id, payment);
+  if (payment.reference !== null) {
+    const key = referenceKey(payment.binding.account, payment.reference);
+    state.references.set(key, {payment: payment.local_id, at: record.at});
+  }
+  return state;
+}
+
+function applyToPayment(state: State, record: JournalRecord & PaymentEvent): State {
+  const before = state.payments.get(record.payment);
+  // A record of a payment that a checkpoint let go of (a receipt after closing) changes nothing that is open.
+  if (before === undefined) return state;
+  const after: Payment = {...afterEvent(before, record), updated_at: record.at};
+  const released = after.private_data === 'present' && closesPayment(after.state);
+  state.payments.set(record.payment, released ? {...after, private_data: 'released'} : after);
+  if (record.type === 'payment.authorizing' || record.type === 'payment.accepted_offline') {
+    rememberKsn(state, record.data.card, record.data.reader);
+  }
+  if (record.type === 'payment.delivered' && record.data.operation === 'confirm' && after.stored_at !== null) {
+    state.last_forwarded_at = record.at;
+  }
+  return state;
+}
+
+/** Per reader and key, the highest counter: a KSN that does not go up is a fault or a replay. */
+function rememberKsn(state: State, card: CardDetails, reader: ReaderDetails): void {
+  const parts = splitKsn(card.ksn);
+  if (parts === null) return;
+  const key = ksnKey(reader, parts.key);
+  state.ksn.set(key, Math.max(state.ksn.get(key) ?? -1, parts.counter));
+}
+
+export function ksnKey(reader: Pick<ReaderDetails, 'serial'>, key: string): string {
+  return `${reader.serial} ${key}`;
+}

@@ -1,0 +1,173 @@
+import type {
+  Binding,
+  CaptureMethod,
+  CardDetails,
+  OfflineBehavior,
+  Operation,
+  PrivateData,
+  ReaderDetails,
+} from './payment.js';
+import type {PolicyDecision} from './policy.js';
+import type {ApiError, JsonObject, ReaderIdentity, RemoteIntent, RemoteTerminal} from './ports.js';
+
+/**
+ * The facts a journal is made of. Everything shown is a fold of them; see `apply.ts`.
+ * A type's shape only ever grows by optional fields; anything else gets a new version in `EVENT_VERSIONS`.
+ */
+export type EventBody =
+  | {type: 'journal.opened'; data: {format: 1; device: string; machine: string | null}}
+  | {
+      type: 'journal.recovered';
+      /** `tear`: a commit cut short by a power cut. `unacknowledged`: bytes nobody was ever told were safe. */
+      data: {kind: 'tear' | 'unacknowledged'; segment: string; offset: number; bytes: number; kept_as: string};
+    }
+  | {
+      type: 'reader.paired';
+      data: {
+        address: string;
+        identity: ReaderIdentity;
+        location: RemoteTerminal['location'];
+        configuration: RemoteTerminal['configuration'];
+        binding: Binding;
+        /** `provisioned`: a sandbox device is born knowing its account and location. */
+        how: 'online' | 'offline' | 'provisioned';
+      };
+    }
+  | {
+      type: 'payment.created';
+      payment: string;
+      data: {
+        binding: Binding;
+        amount: number;
+        tip: number;
+        currency: string;
+        capture_method: CaptureMethod;
+        offline_behavior: OfflineBehavior;
+        reference: string | null;
+        metadata: Readonly<Record<string, string>>;
+        description: string | null;
+        request: {api_version: string; create: JsonObject};
+      };
+    }
+  | {
+      type: 'payment.authorizing';
+      payment: string;
+      data: {card: CardDetails; reader: ReaderDetails; request: {confirm: JsonObject}};
+      private: PrivateData;
+    }
+  | {
+      type: 'payment.accepted_offline';
+      payment: string;
+      data: {
+        card: CardDetails;
+        reader: ReaderDetails;
+        request: {confirm: JsonObject};
+        stored_at: string;
+        clock_uncertain: boolean;
+        policy: PolicyDecision;
+      };
+      /** Absent when the sealed data is already journalled by `payment.authorizing`. */
+      private?: PrivateData;
+    }
+  | {
+      type: 'payment.refused';
+      payment: string;
+      data: {
+        code: string;
+        message: string;
+        card: {brand: string; last4: string | null} | null;
+        policy: PolicyDecision | null;
+      };
+    }
+  | {
+      type: 'payment.attempted';
+      payment: string;
+      data: {operation: Operation; key: string; generation: number};
+    }
+  | {
+      type: 'payment.delivered';
+      payment: string;
+      data: {
+        operation: Operation;
+        intent: RemoteIntent;
+        request_id: string | null;
+        /** True when a look (GET) told the outcome, not the answer to the attempt. */
+        looked: boolean;
+        unclaimed?: boolean;
+      };
+    }
+  | {
+      type: 'payment.declined';
+      payment: string;
+      data: {operation: Operation; error: ApiError; id: string | null; looked: boolean};
+    }
+  | {
+      type: 'payment.attempt_failed';
+      payment: string;
+      data: {
+        operation: Operation;
+        /** `untouched`: a look proved that the attempt had no effect. `interrupted`: the sender died. */
+        outcome:
+          | 'never_sent'
+          | 'retry'
+          | 'refused'
+          | 'in_doubt'
+          | 'stop'
+          | 'soft_decline'
+          | 'untouched'
+          | 'interrupted';
+        error: ApiError | null;
+      };
+    }
+  | {
+      type: 'payment.capture_attempted';
+      payment: string;
+      data: {amount: number; key: string; generation: number};
+    }
+  | {
+      type: 'payment.captured';
+      payment: string;
+      data: {intent: RemoteIntent; request_id: string | null; looked: boolean};
+    }
+  | {type: 'payment.canceled'; payment: string; data: {reason: string; message: string}}
+  | {type: 'payment.quarantined'; payment: string; data: {code: string; message: string; error: ApiError | null}}
+  | {type: 'payment.claimed'; payment: string; data: Record<string, never>};
+
+export type EventType = EventBody['type'];
+export type PaymentEvent = Extract<EventBody, {payment: string}>;
+
+/** The newest version of each record type this program can read. A newer one is refused, never guessed. */
+export const EVENT_VERSIONS: Readonly<Record<EventType, number>> = {
+  'journal.opened': 1,
+  'journal.recovered': 1,
+  'reader.paired': 1,
+  'payment.created': 1,
+  'payment.authorizing': 1,
+  'payment.accepted_offline': 1,
+  'payment.refused': 1,
+  'payment.attempted': 1,
+  'payment.delivered': 1,
+  'payment.declined': 1,
+  'payment.attempt_failed': 1,
+  'payment.capture_attempted': 1,
+  'payment.captured': 1,
+  'payment.canceled': 1,
+  'payment.quarantined': 1,
+  'payment.claimed': 1,
+};
+
+/** What the journal adds to an event when it writes it. */
+export interface RecordMeta {
+  readonly v: number;
+  readonly seq: number;
+  /** First sequence number of the commit it was written in. */
+  readonly commit: number;
+  /** RFC 3339 UTC, wall clock. */
+  readonly at: string;
+  readonly boot: string;
+  /** Milliseconds since boot. */
+  readonly mono: number;
+}
+
+/** An event as it comes back from the journal; the private part is read apart. */
+export type JournalRecord = RecordMeta & EventBody;
