@@ -1,0 +1,134 @@
+import type {ApiError, JsonObject, Outcome} from '../core/ports.js';
+import {apiError, errorObject, objectOrNull, ownError, requestId} from './api-error.js';
+import type {Exchange, Reply, Transport, TransportFailure} from './exchange.js';
+import type {Redact} from './redact.js';
+import {remoteIntent} from './remote-intent.js';
+
+/** Reads the object that was asked for out of a 2xx answer; null when it is some other object. */
+export type Read<T> = (body: JsonObject, reply: Reply) => T | null;
+
+/**
+ * What is known after one request. Pure and total: every status, body and transport failure has exactly one class.
+ *
+ * The rule behind the table (docs/GATEWAY.md): only an answer that is recognisably the API's proves anything.
+ * A captive portal, a proxy, a cut connection prove nothing, so they are `in_doubt` whatever their status says;
+ * and `never_sent` needs the socket's own word that no channel was ever open.
+ */
+export function outcomeOf<T>(exchange: Exchange, read: Read<T>, redact: Redact): Outcome<T> {
+  const {reply, transport} = exchange;
+  if (reply === null) return unanswered(transport);
+  if (reply.body.kind === 'truncated') return doubt('answer_truncated', 'The answer broke off.', reply);
+  if (reply.body.kind === 'not_an_object') {
+    return doubt('answer_not_json', `Something answered ${reply.status}, but not the API.`, reply);
+  }
+  if (reply.status >= 200 && reply.status <= 299) return success(reply.body.value, reply, read);
+  const error = errorObject(reply);
+  if (error === null) {
+    return doubt('answer_not_recognised', `Something answered ${reply.status}, but not the API.`, reply);
+  }
+  return failure(error, reply, redact);
+}
+
+function unanswered(transport: Transport): Outcome<never> {
+  const error = ownError(transport.failure ?? 'no_answer', transportMessage(transport.failure));
+  return transport.connected || transport.response_started
+    ? {kind: 'in_doubt', error}
+    : {kind: 'never_sent', error};
+}
+
+function success<T>(body: JsonObject, reply: Reply, read: Read<T>): Outcome<T> {
+  const value = body.error === undefined ? read(body, reply) : null;
+  if (value === null) return doubt('answer_not_recognised', 'The answer is not the object asked for.', reply);
+  return {kind: 'delivered', value, request_id: requestId(reply)};
+}
+
+/** An answer of the API that is not a success. */
+function failure(body: JsonObject, reply: Reply, redact: Redact): Outcome<never> {
+  const error = apiError(body, reply, redact);
+  const {status} = reply;
+  if (status === 401 || status === 403) return {kind: 'stop', error};
+  if (status === 402 && error.type === 'card_error') return declined(body, error, redact);
+  if (notProcessed(error, reply)) return {kind: 'retry', error, retry_after_ms: retryAfter(reply)};
+  if (status < 400 || status > 499 || UNDECIDED.has(status)) return {kind: 'in_doubt', error};
+  // "Do not send it again" about a conflict says nothing about what the conflicting request did.
+  if (status === 409) return {kind: 'in_doubt', error};
+  return {kind: 'refused', error};
+}
+
+/** Request timeout, failed dependency, too early, client closed: somebody gave up, perhaps after the effect. */
+const UNDECIDED: ReadonlySet<number> = new Set([408, 424, 425, 499]);
+
+/**
+ * The API says that it did not process this request now, so the same one may follow.
+ * `Stripe-Should-Retry` outranks the status for 4xx and 503; a rate limit without "true" is still only a rate limit.
+ * A 500 is never in here: the header cannot undo an effect.
+ */
+function notProcessed(error: ApiError, reply: Reply): boolean {
+  const {status} = reply;
+  if (status === 429) return true;
+  if (status !== 503 && (status < 400 || status > 499 || UNDECIDED.has(status))) return false;
+  if (status === 402) return false;
+  const advice = reply.headers['stripe-should-retry'];
+  if (advice === 'true') return true;
+  if (advice === 'false') return false;
+  return status === 409 || status === 503 || error.code === 'lock_timeout';
+}
+
+function declined(body: JsonObject, error: ApiError, redact: Redact): Outcome<never> {
+  const intent = objectOrNull(body.payment_intent);
+  return {
+    kind: 'declined',
+    error,
+    intent: intent === null ? null : remoteIntent(intent, redact),
+    soft: isSoft(body, error),
+  };
+}
+
+const SOFT_CODES: ReadonlySet<string> = new Set([
+  'processing_error',
+  'issuer_not_available',
+  'try_again_later',
+]);
+
+/** Stripe's advice outranks the code: https://docs.stripe.com/declines/codes and the `advice_code` of the error. */
+function isSoft(body: JsonObject, error: ApiError): boolean {
+  if (body.advice_code === 'do_not_try_again') return false;
+  if (body.advice_code === 'try_again_later') return true;
+  return SOFT_CODES.has(error.code ?? '') || SOFT_CODES.has(error.decline_code ?? '');
+}
+
+const LONGEST_DELAY_S = 86_400;
+
+/** Seconds of a `Retry-After` header as milliseconds; null without one, or when it is a date. */
+function retryAfter(reply: Reply): number | null {
+  const header = reply.headers['retry-after'];
+  if (header === undefined || !/^\d{1,9}$/.test(header)) return null;
+  return Math.min(Number(header), LONGEST_DELAY_S) * 1000;
+}
+
+function doubt(code: string, message: string, reply: Reply): Outcome<never> {
+  return {kind: 'in_doubt', error: ownError(code, message, reply)};
+}
+
+function transportMessage(failure: TransportFailure | null): string {
+  switch (failure) {
+    case 'dns':
+      return 'The name of the API cannot be resolved.';
+    case 'unreachable':
+      return 'No connection to the API could be opened.';
+    case 'tls':
+      return 'No secure connection to the API could be opened.';
+    case 'connect_timeout':
+      return 'No connection to the API was open in time.';
+    case 'deadline':
+      return 'The API did not answer in time.';
+    case 'aborted':
+      return 'The call was given up.';
+    case 'reset':
+      return 'The connection to the API was cut.';
+    case 'protocol':
+      return 'What answered does not speak HTTP.';
+    case null:
+      return 'The API gave no answer.';
+  }
+}
