@@ -1,0 +1,156 @@
+import {StowpayError} from '../core/errors.js';
+import {Inbox, type Received} from './inbox.js';
+import type {Line} from './line.js';
+import {TIMING, type Timing} from './timing.js';
+import {COMMANDS, type Command} from './wire/commands.js';
+import {encodeCommand, ResponseDecoder, type ResponseFrame} from './wire/frame.js';
+import {statusOf} from './wire/status.js';
+
+const NOTHING = Buffer.alloc(0);
+
+/**
+ * One conversation with one reader: one command at a time, answers matched by order and command byte.
+ * After silence the reader is pinged twice before it is given up; then the session is over and says `reader_lost`.
+ */
+export class Session {
+  readonly timing: Timing;
+  readonly inbox = new Inbox();
+  readonly #line: Line;
+  readonly #decoder = new ResponseDecoder();
+  #queue: Promise<unknown> = Promise.resolve();
+  #probe: NodeJS.Timeout | undefined;
+
+  constructor(line: Line, timing: Partial<Timing> = {}) {
+    this.timing = {...TIMING, ...timing};
+    this.#line = line;
+    line.onData((chunk) => {
+      for (const frame of this.#decoder.push(chunk)) this.inbox.deliver(frame);
+    });
+    line.onClose((reason) => this.#end(lost(`the line ended (${reason})`)));
+  }
+
+  /** Sends a command and returns its answer. Rejects with `reader_fault` when only that one stays away. */
+  exchange(command: Command, data: Uint8Array = NOTHING, signal?: AbortSignal): Promise<ResponseFrame> {
+    return this.exclusively(async () => {
+      const received = await this.ask(command, data);
+      if (received.kind === 'frame') return received.frame;
+      await this.revive();
+      throw new StowpayError(
+        'reader_fault',
+        `The reader did not answer "${command.name}", though it answers a ping.`,
+        {
+          hint: 'Try again; if it persists, restart the reader.',
+        },
+      );
+    }, signal);
+  }
+
+  /** True when the reader answers a ping, or the second one after a pause. Never rejects. */
+  answersPing(signal?: AbortSignal): Promise<boolean> {
+    return this.exclusively(() => this.#pingTwice(), signal).catch((error: unknown) => {
+      if (error instanceof StowpayError && error.code === 'interrupted') throw error;
+      return false;
+    });
+  }
+
+  /** Runs `act` when every earlier command is done. An abort stops the waiting, not what already runs. */
+  exclusively<T>(act: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const turn = this.#queue.then(async () => {
+      refuseAborted(signal);
+      if (this.inbox.closed !== undefined) throw this.inbox.closed;
+      clearTimeout(this.#probe);
+      try {
+        return await act();
+      } finally {
+        this.#scheduleProbe();
+      }
+    });
+    this.#queue = turn.catch(() => {});
+    return untilAborted(turn, signal);
+  }
+
+  /** One command, one answer or a timeout. Only inside `exclusively`. */
+  async ask(command: Command, data: Uint8Array = NOTHING): Promise<Received> {
+    const deadline = performance.now() + command.timeout_ms * this.timing.scale;
+    const answer = this.receive(command.command, deadline);
+    this.send(command, data);
+    for (let received = await answer; ; received = await this.receive(command.command, deadline)) {
+      if (received.kind === 'timeout' || statusOf(received.frame.status).kind !== 'interim') return received;
+    }
+  }
+
+  /** The next response to this command until the deadline (of `performance.now`). */
+  receive(command: number, deadline: number): Promise<Received> {
+    return this.inbox.next((frame) => frame.command === command, Math.max(0, deadline - performance.now()));
+  }
+
+  send(command: Command, data: Uint8Array = NOTHING): void {
+    this.#line.write(encodeCommand({command: command.command, sub: command.sub, data: Buffer.from(data)}));
+  }
+
+  /** After a timeout: resolves when the reader is alive, else ends the session and rejects with `reader_lost`. */
+  async revive(): Promise<void> {
+    if (await this.#pingTwice()) return;
+    const error = lost('it answers neither its command nor two pings');
+    this.#end(error);
+    throw error;
+  }
+
+  /** Ends the session and releases the line. May be called twice. */
+  async close(): Promise<void> {
+    this.#end(new StowpayError('reader_not_connected', 'The reader was closed.'));
+    await this.#line.close();
+  }
+
+  async #pingTwice(): Promise<boolean> {
+    if (await this.#ping()) return true;
+    await new Promise((resolve) => setTimeout(resolve, this.timing.revival_pause));
+    return this.#ping();
+  }
+
+  async #ping(): Promise<boolean> {
+    // A frame whose length was garbled waits for bytes that never come and would swallow this answer.
+    this.#decoder.reset();
+    return (await this.ask(COMMANDS.ping)).kind === 'frame';
+  }
+
+  #scheduleProbe(): void {
+    if (this.inbox.closed !== undefined) return;
+    clearTimeout(this.#probe);
+    this.#probe = setTimeout(() => {
+      this.exclusively(async () => {
+        if ((await this.ask(COMMANDS.ping)).kind === 'timeout') await this.revive();
+      }).catch(() => {});
+    }, this.timing.idle_probe).unref();
+  }
+
+  #end(error: StowpayError): void {
+    clearTimeout(this.#probe);
+    this.inbox.close(error);
+  }
+}
+
+function lost(why: string): StowpayError {
+  return new StowpayError('reader_lost', `The reader is gone: ${why}.`, {
+    hint: 'Check its cable and power, then try again.',
+  });
+}
+
+export function refuseAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw interrupted();
+}
+
+function interrupted(): StowpayError {
+  return new StowpayError('interrupted', 'Talking to the reader was interrupted.');
+}
+
+/** The turn's result, or `interrupted` as soon as the signal says so; the turn itself runs to its end. */
+function untilAborted<T>(turn: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return turn;
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(interrupted());
+    signal.addEventListener('abort', onAbort, {once: true});
+    turn.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    if (signal.aborted) onAbort();
+  });
+}
