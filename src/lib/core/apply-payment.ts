@@ -12,13 +12,63 @@ const CLOSED: ReadonlySet<PaymentState> = new Set<PaymentState>([
   'refused',
 ]);
 
-/** True when a payment in this state needs its sealed card data no more. */
-export function closesPayment(state: PaymentState): boolean {
+function closesPayment(state: PaymentState): boolean {
   return CLOSED.has(state);
 }
 
-/** The payment after one of its records. Total. */
-export function afterEvent(payment: Payment, record: JournalRecord & PaymentEvent): Payment {
+/** A payment as its first record makes it. */
+export function createdPayment(record: JournalRecord & {type: 'payment.created'}): Payment {
+  const {data} = record;
+  return {
+    local_id: record.payment,
+    seq: record.seq,
+    binding: data.binding,
+    amount: data.amount,
+    tip: data.tip,
+    currency: data.currency,
+    capture_method: data.capture_method,
+    offline_behavior: data.offline_behavior,
+    reference: data.reference,
+    metadata: data.metadata,
+    description: data.description,
+    created_at: record.at,
+    api_version: data.request.api_version,
+    create_request: data.request.create,
+    state: 'created',
+    id: null,
+    confirm_request: null,
+    card: null,
+    reader: null,
+    stored_at: null,
+    attempt: null,
+    generations: {},
+    key_since: {},
+    attempt_count: 0,
+    soft_declines: 0,
+    capture_amount: null,
+    amount_capturable: 0,
+    amount_received: 0,
+    authorization_code: null,
+    authorization_response_code: null,
+    account_type: null,
+    charge: null,
+    capture_before: null,
+    last_error: null,
+    reason: null,
+    private_data: 'none',
+    unclaimed: false,
+    updated_at: record.at,
+  };
+}
+
+/** The payment after one of its records. Total: see `apply`. */
+export function foldPayment(payment: Payment, record: JournalRecord & PaymentEvent): Payment {
+  const after: Payment = {...afterEvent(payment, record), updated_at: record.at};
+  const released = after.private_data === 'present' && closesPayment(after.state);
+  return released ? {...after, private_data: 'released'} : after;
+}
+
+function afterEvent(payment: Payment, record: JournalRecord & PaymentEvent): Payment {
   switch (record.type) {
     case 'payment.created':
       return payment;
@@ -66,7 +116,13 @@ export function afterEvent(payment: Payment, record: JournalRecord & PaymentEven
       return {...folded(payment, record.data.intent), state: 'captured', attempt: null, last_error: null};
     case 'payment.canceled': {
       const {reason, message} = record.data;
-      return {...payment, state: 'canceled', attempt: null, amount_capturable: 0, reason: {code: reason, message}};
+      return {
+        ...payment,
+        state: 'canceled',
+        attempt: null,
+        amount_capturable: 0,
+        reason: {code: reason, message},
+      };
     }
     case 'payment.quarantined':
       return {
@@ -93,7 +149,13 @@ function whileAttempting(payment: Payment, operation: Operation): PaymentState {
   return payment.state === 'in_doubt' ? 'authorizing' : payment.state;
 }
 
-function attempted(payment: Payment, operation: Operation, key: string, generation: number, at: string): Payment {
+function attempted(
+  payment: Payment,
+  operation: Operation,
+  key: string,
+  generation: number,
+  at: string,
+): Payment {
   const fresh = payment.generations[operation] !== generation;
   return {
     ...payment,
@@ -105,7 +167,12 @@ function attempted(payment: Payment, operation: Operation, key: string, generati
   };
 }
 
-function delivered(payment: Payment, operation: Operation, intent: RemoteIntent, unclaimed: boolean): Payment {
+function delivered(
+  payment: Payment,
+  operation: Operation,
+  intent: RemoteIntent,
+  unclaimed: boolean,
+): Payment {
   const known = folded(payment, intent);
   switch (operation) {
     case 'create':

@@ -1,7 +1,7 @@
-import {closesPayment, afterEvent} from './apply-payment.js';
+import {createdPayment, foldPayment} from './apply-payment.js';
 import type {JournalRecord, PaymentEvent} from './events.js';
 import {splitKsn} from './ksn.js';
-import type {CardDetails, Payment, ReaderDetails} from './payment.js';
+import type {CardDetails, ReaderDetails} from './payment.js';
 import {type Pairing, referenceKey, type State} from './state.js';
 
 /**
@@ -34,53 +34,16 @@ function applyPairing(state: State, pairing: Pairing): State {
   state.seen.set(`type ${binding.account} ${identity.type} ${location.id}`, pairing);
   state.seen.set(`type ${binding.account} ${identity.type}`, pairing);
   if (pairing.how === 'online') {
-    state.seen.set(`reader ${binding.account} ${identity.type} ${identity.serial_number} ${location.id}`, pairing);
+    state.seen.set(
+      `reader ${binding.account} ${identity.type} ${identity.serial_number} ${location.id}`,
+      pairing,
+    );
   }
   return state;
 }
 
 function applyCreated(state: State, record: JournalRecord & {type: 'payment.created'}): State {
-  const {data} = record;
-  const payment: Payment = {
-    local_id: record.payment,
-    seq: record.seq,
-    binding: data.binding,
-    amount: data.amount,
-    tip: data.tip,
-    currency: data.currency,
-    capture_method: data.capture_method,
-    offline_behavior: data.offline_behavior,
-    reference: data.reference,
-    metadata: data.metadata,
-    description: data.description,
-    created_at: record.at,
-    api_version: data.request.api_version,
-    create_request: data.request.create,
-    state: 'created',
-    id: null,
-    confirm_request: null,
-    card: null,
-    reader: null,
-    stored_at: null,
-    attempt: null,
-    generations: {},
-    key_since: {},
-    attempt_count: 0,
-    soft_declines: 0,
-    capture_amount: null,
-    amount_capturable: 0,
-    amount_received: 0,
-    authorization_code: null,
-    authorization_response_code: null,
-    account_type: null,
-    charge: null,
-    capture_before: null,
-    last_error: null,
-    reason: null,
-    private_data: 'none',
-    unclaimed: false,
-    updated_at: record.at,
-  };
+  const payment = createdPayment(record);
   state.payments.set(payment.local_id, payment);
   if (payment.reference !== null) {
     const key = referenceKey(payment.binding.account, payment.reference);
@@ -91,15 +54,18 @@ function applyCreated(state: State, record: JournalRecord & {type: 'payment.crea
 
 function applyToPayment(state: State, record: JournalRecord & PaymentEvent): State {
   const before = state.payments.get(record.payment);
-  // A record of a payment that a checkpoint let go of (a receipt after closing) changes nothing that is open.
+  // A record of a payment that a checkpoint let go of changes nothing that is open.
   if (before === undefined) return state;
-  const after: Payment = {...afterEvent(before, record), updated_at: record.at};
-  const released = after.private_data === 'present' && closesPayment(after.state);
-  state.payments.set(record.payment, released ? {...after, private_data: 'released'} : after);
+  const after = foldPayment(before, record);
+  state.payments.set(record.payment, after);
   if (record.type === 'payment.authorizing' || record.type === 'payment.accepted_offline') {
     rememberKsn(state, record.data.card, record.data.reader);
   }
-  if (record.type === 'payment.delivered' && record.data.operation === 'confirm' && after.stored_at !== null) {
+  if (
+    record.type === 'payment.delivered' &&
+    record.data.operation === 'confirm' &&
+    after.stored_at !== null
+  ) {
     state.last_forwarded_at = record.at;
   }
   return state;

@@ -104,7 +104,9 @@ function deliveredEvents(
   const of = payment.local_id;
   const wrong = mismatch(payment, intent);
   if (wrong !== null) {
-    return [{type: 'payment.quarantined', payment: of, data: {code: 'api_mismatch', message: wrong, error: null}}];
+    return [
+      {type: 'payment.quarantined', payment: of, data: {code: 'api_mismatch', message: wrong, error: null}},
+    ];
   }
   if (operation === 'confirm' && stateOf(intent) === 'declined') {
     const error = intent.last_payment_error ?? {
@@ -218,7 +220,8 @@ export function decideCapture(
 /** What an answer to a capture does to a payment. */
 export function captureEvents(payment: Payment, outcome: Outcome<RemoteIntent>): readonly EventBody[] {
   const of = payment.local_id;
-  if (outcome.kind === 'delivered') return captureLookEvents(payment, outcome.value, outcome.request_id, false);
+  if (outcome.kind === 'delivered')
+    return captureLookEvents(payment, outcome.value, outcome.request_id, false);
   const kind = outcome.kind === 'declined' ? 'refused' : outcome.kind;
   return [
     {
@@ -239,7 +242,9 @@ export function captureLookEvents(
   const of = payment.local_id;
   const wrong = mismatch(payment, intent);
   if (wrong !== null) {
-    return [{type: 'payment.quarantined', payment: of, data: {code: 'api_mismatch', message: wrong, error: null}}];
+    return [
+      {type: 'payment.quarantined', payment: of, data: {code: 'api_mismatch', message: wrong, error: null}},
+    ];
   }
   switch (intent.status) {
     case 'succeeded':

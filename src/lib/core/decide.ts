@@ -242,7 +242,11 @@ export function decideAuthorize(
         data: {card: cardDetails(card), reader, request: {confirm}},
         private: privateData(card),
       },
-      {type: 'payment.attempted', payment: payment.local_id, data: {operation: 'confirm', key, generation: 0}},
+      {
+        type: 'payment.attempted',
+        payment: payment.local_id,
+        data: {operation: 'confirm', key, generation: 0},
+      },
     ],
     result: {refusal: null},
   };

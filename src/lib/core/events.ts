@@ -19,7 +19,13 @@ export type EventBody =
   | {
       type: 'journal.recovered';
       /** `tear`: a commit cut short by a power cut. `unacknowledged`: bytes nobody was ever told were safe. */
-      data: {kind: 'tear' | 'unacknowledged'; segment: string; offset: number; bytes: number; kept_as: string};
+      data: {
+        kind: 'tear' | 'unacknowledged';
+        segment: string;
+        offset: number;
+        bytes: number;
+        kept_as: string;
+      };
     }
   | {
       type: 'reader.paired';
@@ -130,7 +136,11 @@ export type EventBody =
       data: {intent: RemoteIntent; request_id: string | null; looked: boolean};
     }
   | {type: 'payment.canceled'; payment: string; data: {reason: string; message: string}}
-  | {type: 'payment.quarantined'; payment: string; data: {code: string; message: string; error: ApiError | null}}
+  | {
+      type: 'payment.quarantined';
+      payment: string;
+      data: {code: string; message: string; error: ApiError | null};
+    }
   | {type: 'payment.claimed'; payment: string; data: Record<string, never>};
 
 export type EventType = EventBody['type'];

@@ -15,5 +15,8 @@ export function splitKsn(ksn: string): KsnParts | null {
   if (bits === null) return null;
   const value = BigInt(`0x${ksn}`);
   const mask = (1n << bits) - 1n;
-  return {key: (value & ~mask).toString(16).toUpperCase().padStart(ksn.length, '0'), counter: Number(value & mask)};
+  return {
+    key: (value & ~mask).toString(16).toUpperCase().padStart(ksn.length, '0'),
+    counter: Number(value & mask),
+  };
 }

@@ -52,9 +52,13 @@ function currencies(): ReadonlyMap<string, Currency> {
 export function currencyOf(code: string): Currency {
   const currency = currencies().get(code.toLowerCase());
   if (currency === undefined) {
-    throw new StowpayError('invalid_currency', `${JSON.stringify(code.slice(0, 16))} is not an ISO 4217 currency.`, {
-      hint: 'Use the three letters of a currency, for example usd, eur or jpy.',
-    });
+    throw new StowpayError(
+      'invalid_currency',
+      `${JSON.stringify(code.slice(0, 16))} is not an ISO 4217 currency.`,
+      {
+        hint: 'Use the three letters of a currency, for example usd, eur or jpy.',
+      },
+    );
   }
   return currency;
 }
@@ -100,7 +104,10 @@ function checkedAmount(amount: number, currency: Currency, text: string): number
     throw invalidAmount(text, `${currency.code} is paid in whole units only`);
   }
   if (currency.decimals === 3 && amount % 10 !== 0) {
-    throw invalidAmount(text, `the last of the three decimals of ${currency.code} must be 0 for card payments`);
+    throw invalidAmount(
+      text,
+      `the last of the three decimals of ${currency.code} must be 0 for card payments`,
+    );
   }
   return amount;
 }
@@ -110,9 +117,13 @@ function exampleOf(currency: Currency): string {
 }
 
 function invalidAmount(text: string, why: string): StowpayError {
-  return new StowpayError('invalid_amount', `${JSON.stringify(text.slice(0, 32))} is not a usable amount: ${why}.`, {
-    hint: 'Nothing was charged and nothing was stored. Correct the amount and run the command again.',
-  });
+  return new StowpayError(
+    'invalid_amount',
+    `${JSON.stringify(text.slice(0, 32))} is not a usable amount: ${why}.`,
+    {
+      hint: 'Nothing was charged and nothing was stored. Correct the amount and run the command again.',
+    },
+  );
 }
 
 /** `1250, usd` → `12.50 usd`: the inverse of `parseAmount`, for people. */

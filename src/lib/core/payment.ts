@@ -3,7 +3,11 @@ import type {ApiError, JsonObject} from './ports.js';
 
 export type CaptureMethod = 'manual' | 'automatic';
 export type OfflineBehavior = 'prefer_online' | 'require_online' | 'force_offline';
-export const OFFLINE_BEHAVIORS: readonly OfflineBehavior[] = ['prefer_online', 'require_online', 'force_offline'];
+export const OFFLINE_BEHAVIORS: readonly OfflineBehavior[] = [
+  'prefer_online',
+  'require_online',
+  'force_offline',
+];
 export const CAPTURE_METHODS: readonly CaptureMethod[] = ['manual', 'automatic'];
 
 /** The truth an operator needs. What each means is the table below and `docs/PAYMENTS.md`. */
@@ -265,7 +269,15 @@ function cardPresentDetails(payment: Payment, cardholderName: string | null): Ca
   if (payment.card === null) return null;
   const {brand, exp_month, exp_year, last4, read_method, receipt} = payment.card;
   const authorised = {...receipt, authorization_code: payment.authorization_code};
-  return {brand, cardholder_name: cardholderName, exp_month, exp_year, last4, read_method, receipt: authorised};
+  return {
+    brand,
+    cardholder_name: cardholderName,
+    exp_month,
+    exp_year,
+    last4,
+    read_method,
+    receipt: authorised,
+  };
 }
 
 function offlineDetails(

@@ -1,6 +1,6 @@
 import type {Brand, ReadMethod} from './card.js';
-import {amountsByCurrency} from './state.js';
 import type {Payment} from './payment.js';
+import {amountsByCurrency} from './state.js';
 
 export interface CurrencyLimits {
   /** Minor units. */

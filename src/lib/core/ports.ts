@@ -1,4 +1,8 @@
 import type {CardAnswer, CardRead, ReaderInput, SealedCardData} from './card.js';
+import type {Decision} from './decide.js';
+import type {JournalRecord} from './events.js';
+import type {PrivateData} from './payment.js';
+import type {State} from './state.js';
 
 /** Time as the machine tells it. `mono` never jumps within one `boot`. */
 export interface Clock {
@@ -212,4 +216,50 @@ export interface Gateway {
   listPaymentIntents(since: number, signal?: AbortSignal): AsyncIterable<Outcome<readonly RemoteIntent[]>>;
   /** Releases sockets. */
   close(): Promise<void>;
+}
+
+// ---------------------------------------------------------------- Journal
+
+/** A payment owned by this process; nobody else acts on it until it is released or the process dies. */
+export interface PaymentClaim {
+  release(): void;
+}
+
+/** One record of a payment's story. */
+export interface HistoryEntry {
+  readonly record: JournalRecord;
+  readonly segment: string;
+}
+
+export interface JournalHealth {
+  readonly ok: boolean;
+  /** Sequence number of the last record that verifies. */
+  readonly seq: number;
+  readonly damage: {readonly message: string; readonly details: Readonly<Record<string, unknown>>} | null;
+}
+
+/** The append-only record of payments. Everything it throws is a StowpayError. */
+export interface Journal {
+  /** Lock-free and read-only: what is durable now. Damage is reported in `health`, and what verifies is served. */
+  view(): Promise<{readonly state: State; readonly health: JournalHealth}>;
+  /**
+   * Runs `decide` on the newest state under the journal's lock and writes its events in one synced commit.
+   * Resolves only when they are durable. A decision without events writes nothing. `decide` must be quick and pure.
+   * Throws what `decide` throws, `journal_locked`, `journal_damaged`, `journal_full` (nothing stored) or
+   * `journal_write_failed` (unknown; final for this process).
+   */
+  transact<T>(
+    decide: (state: State) => Decision<T>,
+  ): Promise<{readonly result: T; readonly records: readonly JournalRecord[]}>;
+  /** Owns a payment for a network act; null when somebody else does beyond `waitMs`. */
+  claim(seq: number, waitMs?: number): Promise<PaymentClaim | null>;
+  /** Whether a running process owns the payment. */
+  owned(seq: number): boolean;
+  /** The sealed data of a payment that is not closed; null when it has none (any more). */
+  privateData(localId: string): Promise<PrivateData | null>;
+  /** Every record from the first on, verified, in order. Constant memory. */
+  history(): AsyncIterable<HistoryEntry>;
+  /** Verifies every line of every segment, under the lock. */
+  verify(): Promise<JournalHealth>;
+  close(): void;
 }

@@ -1,6 +1,6 @@
+import {ksnKey} from './apply.js';
 import type {CardAnswer, CardFailure, CardRead} from './card.js';
 import {type ErrorCode, StowpayError} from './errors.js';
-import {ksnKey} from './apply.js';
 import {splitKsn} from './ksn.js';
 import {MAX_OFFLINE_AMOUNT} from './limits.js';
 import {currencyOf, formatAmount, toCardAmount} from './money.js';
@@ -81,7 +81,11 @@ const FAILURES: Readonly<Record<CardFailure, readonly [ErrorCode, string, string
   ],
   use_another_card: ['card_unusable', 'The reader cannot take this card.', OTHER_CARD],
   card_error: ['card_unusable', 'The card could not be read.', 'Try again, or ask for another card.'],
-  collision: ['card_unusable', 'More than one card was in the field.', 'Ask the customer to present one card only.'],
+  collision: [
+    'card_unusable',
+    'More than one card was in the field.',
+    'Ask the customer to present one card only.',
+  ],
   over_contactless_limit: [
     'card_unusable',
     'The amount is over the contactless limit.',
@@ -94,7 +98,11 @@ const FAILURES: Readonly<Record<CardFailure, readonly [ErrorCode, string, string
   authentication_failed: ['card_unusable', 'The card could not be authenticated.', OTHER_CARD],
   verification_failed: ['card_unusable', 'The cardholder could not be verified.', OTHER_CARD],
   restricted: ['card_unusable', 'The card may not be used for this.', OTHER_CARD],
-  torn: ['card_unusable', 'The card was removed before the payment was complete.', 'Ask the customer to try again.'],
+  torn: [
+    'card_unusable',
+    'The card was removed before the payment was complete.',
+    'Ask the customer to try again.',
+  ],
   missing_emv_data: ['missing_emv_data', 'The reader could not read the card completely.', 'Try again.'],
   unreadable: ['card_unusable', 'The card could not be read.', 'Try again, or ask for another card.'],
 };
@@ -106,7 +114,12 @@ export function refuseCard(card: CardRead, question: CardQuestion): Refusal | nu
     refuseAmount(card, question) ??
     refuseKsn(card, question) ??
     (question.livemode && isTestKsn(card.sealed.ksn)
-      ? refuseWith(card, 'offline_test_card_in_livemode', 'Test data in live mode.', 'Use a live reader and card.')
+      ? refuseWith(
+          card,
+          'offline_test_card_in_livemode',
+          'Test data in live mode.',
+          'Use a live reader and card.',
+        )
       : null)
   );
 }
@@ -146,7 +159,12 @@ function refuseEntry(card: CardRead): Refusal | null {
       break;
   }
   if (card.brand === 'interac') {
-    return refuseWith(card, 'interac_not_supported_offline', 'Interac cards are not taken offline.', OTHER_CARD);
+    return refuseWith(
+      card,
+      'interac_not_supported_offline',
+      'Interac cards are not taken offline.',
+      OTHER_CARD,
+    );
   }
   if (card.cryptogram === null || card.receipt.application_cryptogram === null) {
     return refuseWith(card, 'missing_emv_data', 'The reader gave no cryptogram for this card.', 'Try again.');
@@ -164,15 +182,26 @@ function refuseEntry(card: CardRead): Refusal | null {
 
 function refuseExpired(card: CardRead, time: EffectiveTime): Refusal | null {
   if (card.exp_month === null || card.exp_year === null) {
-    return refuseWith(card, 'missing_emv_data', 'The reader gave no expiry date for this card.', 'Try again.');
+    return refuseWith(
+      card,
+      'missing_emv_data',
+      'The reader gave no expiry date for this card.',
+      'Try again.',
+    );
   }
   if (!isExpired(card.exp_month, card.exp_year, time.ms)) return null;
   const month = `${String(card.exp_month).padStart(2, '0')}/${card.exp_year}`;
-  return refuseWith(card, 'offline_and_card_expired', `The card expired at the end of ${month}.`, OTHER_CARD, {
-    exp_month: card.exp_month,
-    exp_year: card.exp_year,
-    clock_uncertain: time.uncertain,
-  });
+  return refuseWith(
+    card,
+    'offline_and_card_expired',
+    `The card expired at the end of ${month}.`,
+    OTHER_CARD,
+    {
+      exp_month: card.exp_month,
+      exp_year: card.exp_year,
+      clock_uncertain: time.uncertain,
+    },
+  );
 }
 
 function refuseAmount(card: CardRead, {amount, currency}: CardQuestion): Refusal | null {
@@ -183,7 +212,10 @@ function refuseAmount(card: CardRead, {amount, currency}: CardQuestion): Refusal
     return refuseWith(card, 'missing_emv_data', 'The cryptogram carries no amount.', hint);
   }
   if (card.amount_authorized !== null && card.amount_authorized !== asked) {
-    const signed = formatAmount(card.amount_authorized / 10 ** (known.cardDecimals - known.decimals), currency);
+    const signed = formatAmount(
+      card.amount_authorized / 10 ** (known.cardDecimals - known.decimals),
+      currency,
+    );
     const what = `The card signed ${signed}, but ${formatAmount(amount, currency)} was asked for.`;
     return refuseWith(card, 'amount_mismatch', what, hint, {asked, signed: card.amount_authorized});
   }

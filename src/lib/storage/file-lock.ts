@@ -42,7 +42,10 @@ export class FileLock {
     return locks().tryLock(this.fd, offset, length);
   }
 
-  /** True when locked within `waitMs` milliseconds; false when somebody else held it all that time. */
+  /**
+   * True when locked within `waitMs` milliseconds; false when somebody else held it all that time.
+   * Excludes other processes, not other callers of this descriptor.
+   */
   async lock(waitMs: number, offset = 0, length = 0): Promise<boolean> {
     const deadline = performance.now() + waitMs;
     let delay = FIRST_DELAY_MS;
@@ -52,6 +55,24 @@ export class FileLock {
       delay = Math.min(delay * 2, LAST_DELAY_MS);
     }
     return true;
+  }
+
+  /**
+   * Runs `act` with the whole file locked. `act` is synchronous on purpose: two callers in one process share the
+   * descriptor, so for them the lock only excludes as long as nothing else runs in between.
+   * @returns null when somebody else held the lock for `waitMs` milliseconds
+   */
+  async exclusively<T>(waitMs: number, act: () => T): Promise<{readonly value: T} | null> {
+    const deadline = performance.now() + waitMs;
+    for (let delay = FIRST_DELAY_MS; !this.tryLock(); delay = Math.min(delay * 2, LAST_DELAY_MS)) {
+      if (performance.now() >= deadline) return null;
+      await new Promise((resolve) => setTimeout(resolve, delay * (0.5 + Math.random())));
+    }
+    try {
+      return {value: act()};
+    } finally {
+      this.unlock();
+    }
   }
 
   unlock(offset = 0, length = 0): void {

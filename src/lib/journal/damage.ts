@@ -1,0 +1,83 @@
+import {StowpayError} from '../core/errors.js';
+import type {Storage} from '../storage/storage.js';
+import type {Break} from './scan.js';
+import {readSegment} from './segments.js';
+
+export interface Damage {
+  readonly segment: string;
+  /** 1-based. */
+  readonly line: number;
+  readonly byte: number;
+  readonly reason: string;
+}
+
+/** Where a break stands, with the line a person would look at. */
+export function locate(storage: Storage, directory: string, segment: string, broken: Break): Damage {
+  const {bytes} = readSegment(storage, directory, segment, 0, broken.at);
+  let line = 1;
+  for (const byte of bytes) if (byte === 0x0a) line += 1;
+  return {segment, line, byte: broken.at, reason: broken.reason};
+}
+
+/** The error of a damaged journal. Reads go on; nothing is written any more. */
+export function damagedError(damage: Damage): StowpayError {
+  const {segment, line, byte, reason} = damage;
+  return new StowpayError(
+    'journal_damaged',
+    `The journal is damaged: segment ${segment}, line ${line}, byte ${byte}: ${reason}. ` +
+      'Nothing was changed; payments recorded before that place are still readable.',
+    {
+      hint: 'Stop selling with this device. Copy the whole data directory, then have a person look at it. Do not wipe.',
+      details: {...damage},
+    },
+  );
+}
+
+/** The error of a journal written by a newer program. */
+export function versionError(damage: Damage): StowpayError {
+  return new StowpayError(
+    'journal_version_unknown',
+    `The journal was written by a newer stowpay: ${damage.reason} (segment ${damage.segment}, line ${damage.line}). ` +
+      'Nothing was changed.',
+    {hint: 'Install the newer version again.', details: {...damage}},
+  );
+}
+
+/** The error of a failed write or sync: final for the process, the outcome cannot be known here. */
+export function writeFailed(cause: unknown, path: string): StowpayError {
+  const code = (cause as NodeJS.ErrnoException).code ?? 'unknown';
+  return new StowpayError(
+    'journal_write_failed',
+    `Writing the journal failed (${code} on ${path}). It is unknown whether the last record was stored.`,
+    {
+      hint:
+        'Stop selling and check the disk. Then run stowpay status: it shows what was really stored. ' +
+        'Repeat a sale only with the same --reference.',
+      cause,
+      details: {errno: code},
+    },
+  );
+}
+
+/** The error of a full disk: the write was taken back, so nothing was stored. */
+export function diskFull(cause: unknown, path: string): StowpayError {
+  return new StowpayError(
+    'journal_full',
+    `The disk is full (${path}). Nothing was stored and no money was taken by this step.`,
+    {hint: 'Stop selling and free space on the disk of the data directory.', cause},
+  );
+}
+
+/** The error of a journal that could not be read or recovered: nothing was written by this step. */
+export function readFailed(cause: unknown, path: string): StowpayError {
+  const code = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
+  return new StowpayError(
+    'journal_read_failed',
+    `The journal could not be read (${code} in ${path}). Nothing was stored.`,
+    {
+      hint: 'Check the disk and the permissions of the data directory. Do not sell and do not wipe until then.',
+      cause,
+      details: {errno: code},
+    },
+  );
+}

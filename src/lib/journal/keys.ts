@@ -1,0 +1,57 @@
+import {createPrivateKey, generateKeyPairSync, hkdfSync, type KeyObject, randomBytes} from 'node:crypto';
+import {join} from 'node:path';
+import {StowpayError} from '../core/errors.js';
+import {createDurable} from '../storage/durable.js';
+import type {Storage} from '../storage/storage.js';
+
+export interface DeviceKeys {
+  /** Signs every journal line. */
+  readonly mac: Buffer;
+  /** Signs checkpoints. */
+  readonly checkpoint: Buffer;
+  /** Salts digests of private parts. */
+  readonly privateDigest: Buffer;
+}
+
+const DEVICE_KEY = 'device.key';
+const IDENTITY_KEY = 'identity.key';
+const KEY_BYTES = 32;
+
+/** Creates the device's secrets. Call it once, under the journal lock, before the first segment. */
+export function createKeys(storage: Storage, directory: string): void {
+  if (storage.readFile(join(directory, DEVICE_KEY)) === null) {
+    createDurable(storage, join(directory, DEVICE_KEY), randomBytes(KEY_BYTES));
+  }
+  if (storage.readFile(join(directory, IDENTITY_KEY)) === null) {
+    const {privateKey} = generateKeyPairSync('ed25519');
+    const pem = privateKey.export({type: 'pkcs8', format: 'pem'}) as string;
+    createDurable(storage, join(directory, IDENTITY_KEY), Buffer.from(pem, 'utf8'));
+  }
+}
+
+/** The keys derived from `device.key`. Throws `journal_damaged` when it is missing or has the wrong size. */
+export function readKeys(storage: Storage, directory: string): DeviceKeys {
+  const path = join(directory, DEVICE_KEY);
+  const secret = storage.readFile(path);
+  if (secret === null || secret.length !== KEY_BYTES) {
+    const what = secret === null ? 'is missing' : `has ${secret.length} bytes instead of ${KEY_BYTES}`;
+    throw new StowpayError(
+      'journal_damaged',
+      `The key of this journal ${what} (${path}), so nothing in it can be verified. The payments in it are still there.`,
+      {hint: 'Restore device.key from a backup of this device. Do not sell and do not wipe until then.'},
+    );
+  }
+  const derive = (purpose: string): Buffer =>
+    Buffer.from(hkdfSync('sha256', secret, Buffer.alloc(0), `stowpay ${purpose} v1`, KEY_BYTES));
+  return {
+    mac: derive('journal line'),
+    checkpoint: derive('checkpoint'),
+    privateDigest: derive('private digest'),
+  };
+}
+
+/** The Ed25519 key that signs what this device states about itself. */
+export function readIdentity(storage: Storage, directory: string): KeyObject | null {
+  const pem = storage.readFile(join(directory, IDENTITY_KEY));
+  return pem === null ? null : createPrivateKey(pem);
+}

@@ -1,0 +1,83 @@
+import {createHash, createHmac} from 'node:crypto';
+
+/**
+ * A journal line, written so that everything needed to verify it is a slice at a known place:
+ *
+ *   {"mac":"<43 base64url>","private":"<base64>","rec":{…}}\n
+ *
+ * `mac` covers the bytes of `rec`, so no canonical form and no parsing is needed; `private` may be absent,
+ * and stands outside the MAC so that it can be blanked in place. Its salted digest stands inside `rec`.
+ */
+const MAC_START = Buffer.from('{"mac":"');
+const MAC_LENGTH = 43;
+const AFTER_MAC = MAC_START.length + MAC_LENGTH;
+const PRIVATE_START = Buffer.from('","private":"');
+const REC_START = Buffer.from('","rec":');
+const QUOTE = 0x22;
+const SPACE = 0x20;
+const CLOSING_BRACE = 0x7d;
+
+export interface LineSlices {
+  readonly mac: string;
+  /** Position and length of the base64 of the private part within the line; null when there is none. */
+  readonly private: {readonly start: number; readonly length: number} | null;
+  readonly rec: Buffer;
+}
+
+/** base64url HMAC-SHA-256. */
+export function macOf(key: Buffer, rec: Uint8Array): string {
+  return createHmac('sha256', key).update(rec).digest('base64url');
+}
+
+/** Salted by the key and the place, so that equal data gives different digests and none can be guessed without the key. */
+export function privateDigest(key: Buffer, seq: number, base64: string): string {
+  return createHmac('sha256', key).update(`private ${seq} `).update(base64).digest('base64url');
+}
+
+/** One line with its newline, and the MAC the next record names as `prev`. */
+export function encodeLine(
+  key: Buffer,
+  rec: string,
+  privateBase64: string | null,
+): {bytes: Buffer; mac: string} {
+  const mac = macOf(key, Buffer.from(rec, 'utf8'));
+  const middle = privateBase64 === null ? '' : `","private":"${privateBase64}`;
+  return {bytes: Buffer.from(`{"mac":"${mac}${middle}","rec":${rec}}\n`, 'utf8'), mac};
+}
+
+/** Cuts a line (without its newline) into its parts; null when it has not the form of one. */
+export function sliceLine(line: Buffer): LineSlices | null {
+  if (line.length < AFTER_MAC + REC_START.length + 3) return null;
+  if (!startsWith(line, MAC_START, 0) || line[line.length - 1] !== CLOSING_BRACE) return null;
+  const mac = line.toString('latin1', MAC_START.length, AFTER_MAC);
+  if (startsWith(line, REC_START, AFTER_MAC)) {
+    return {mac, private: null, rec: line.subarray(AFTER_MAC + REC_START.length, line.length - 1)};
+  }
+  if (!startsWith(line, PRIVATE_START, AFTER_MAC)) return null;
+  const start = AFTER_MAC + PRIVATE_START.length;
+  const end = line.indexOf(QUOTE, start);
+  if (end < 0 || !startsWith(line, REC_START, end)) return null;
+  return {
+    mac,
+    private: {start, length: end - start},
+    rec: line.subarray(end + REC_START.length, line.length - 1),
+  };
+}
+
+function startsWith(line: Buffer, part: Buffer, at: number): boolean {
+  return line.length >= at + part.length && line.compare(part, 0, part.length, at, at + part.length) === 0;
+}
+
+/** True when a private part was blanked. */
+export function isBlank(bytes: Buffer): boolean {
+  return bytes.every((byte) => byte === SPACE);
+}
+
+export function blank(length: number): Buffer {
+  return Buffer.alloc(length, SPACE);
+}
+
+/** A short public name of a key, to tell a foreign key from a damaged line. */
+export function keyFingerprint(key: Buffer): string {
+  return createHash('sha256').update('stowpay key fingerprint ').update(key).digest('base64url').slice(0, 16);
+}

@@ -1,0 +1,52 @@
+import type {PaymentClaim} from '../core/ports.js';
+import {FileLock} from '../storage/file-lock.js';
+
+/** How long to try before a payment counts as owned by somebody: a look at the byte takes microseconds. */
+const PROBE_MS = 60;
+
+/**
+ * One byte a payment in the attempts file, locked during every network act on that payment, from before its
+ * intent record to after its outcome record. The kernel frees the byte when the process dies.
+ */
+export class PaymentLocks {
+  readonly #path: string;
+  #file: FileLock | null = null;
+  readonly #held = new Set<number>();
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Owns the payment until released, or null when another process (or another act of this one) does. */
+  async claim(seq: number, waitMs: number = PROBE_MS): Promise<PaymentClaim | null> {
+    if (this.#held.has(seq)) return null;
+    const file = this.#open();
+    if (!(await file.lock(Math.max(waitMs, PROBE_MS), seq, 1))) return null;
+    this.#held.add(seq);
+    return {
+      release: () => {
+        if (this.#held.delete(seq)) file.unlock(seq, 1);
+      },
+    };
+  }
+
+  /** True while a running process owns the payment. */
+  owned(seq: number): boolean {
+    if (this.#held.has(seq)) return true;
+    const file = this.#open();
+    if (!file.tryLock(seq, 1)) return true;
+    file.unlock(seq, 1);
+    return false;
+  }
+
+  close(): void {
+    this.#file?.close();
+    this.#file = null;
+    this.#held.clear();
+  }
+
+  #open(): FileLock {
+    this.#file ??= FileLock.open(this.#path);
+    return this.#file;
+  }
+}

@@ -1,0 +1,36 @@
+import {join} from 'node:path';
+import type {Storage} from '../storage/storage.js';
+
+const SEGMENT = /^\d{12}\.jsonl$/;
+
+/** Segments are named by the first sequence number in them. */
+export function segmentName(firstSeq: number): string {
+  return `${String(firstSeq).padStart(12, '0')}.jsonl`;
+}
+
+export function firstSeqOf(segment: string): number {
+  return Number(segment.slice(0, 12));
+}
+
+/** Segment names in order; empty when there is no journal directory. */
+export function listSegments(storage: Storage, directory: string): readonly string[] {
+  return (storage.list(directory) ?? []).filter((name) => SEGMENT.test(name));
+}
+
+/** The bytes of a segment from `offset` on, up to `limit` (exclusive) when given. */
+export function readSegment(
+  storage: Storage,
+  directory: string,
+  segment: string,
+  offset: number,
+  limit: number | null,
+): {readonly bytes: Buffer; readonly size: number} {
+  const file = storage.open(join(directory, segment));
+  try {
+    const size = file.size();
+    const end = limit === null ? size : Math.min(size, limit);
+    return {bytes: file.read(offset, Math.max(0, end - offset)), size};
+  } finally {
+    file.close();
+  }
+}

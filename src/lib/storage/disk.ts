@@ -1,0 +1,83 @@
+import {
+  closeSync,
+  constants,
+  fdatasyncSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
+import type {Storage, StorageFile} from './storage.js';
+
+/** The real file system. Synchronous calls: twice as fast here as asynchronous ones, and nothing runs in between. */
+export const disk: Storage = {
+  list(directory) {
+    return unlessMissing(() => readdirSync(directory).sort());
+  },
+  makeDirectory(directory) {
+    mkdirSync(directory, {recursive: true, mode: 0o700});
+  },
+  open(path) {
+    return diskFile(path, openSync(path, constants.O_RDWR));
+  },
+  create(path) {
+    return diskFile(path, openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600));
+  },
+  readFile(path) {
+    return unlessMissing(() => readFileSync(path));
+  },
+  syncDirectory(directory) {
+    const fd = openSync(directory, constants.O_RDONLY);
+    try {
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  },
+  rename(from, to) {
+    renameSync(from, to);
+  },
+};
+
+function diskFile(path: string, fd: number): StorageFile {
+  return {
+    path,
+    size: () => fstatSync(fd).size,
+    read: (offset, length) => readFully(fd, offset, length),
+    write: (offset, bytes) => writeFully(fd, offset, bytes),
+    sync: () => fdatasyncSync(fd),
+    truncate: (size) => ftruncateSync(fd, size),
+    close: () => closeSync(fd),
+  };
+}
+
+function readFully(fd: number, offset: number, length: number): Buffer {
+  const buffer = Buffer.allocUnsafe(length);
+  let done = 0;
+  while (done < length) {
+    const count = readSync(fd, buffer, done, length - done, offset + done);
+    if (count === 0) break;
+    done += count;
+  }
+  return buffer.subarray(0, done);
+}
+
+function writeFully(fd: number, offset: number, bytes: Uint8Array): void {
+  let done = 0;
+  while (done < bytes.length) done += writeSync(fd, bytes, done, bytes.length - done, offset + done);
+}
+
+function unlessMissing<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
