@@ -1,5 +1,5 @@
 import {StowpayError} from '../core/errors.js';
-import {Inbox, type Received} from './inbox.js';
+import {Inbox, type Received, type Waiting} from './inbox.js';
 import type {Line} from './line.js';
 import {TIMING, type Timing} from './timing.js';
 import {COMMANDS, type Command} from './wire/commands.js';
@@ -70,18 +70,19 @@ export class Session {
   }
 
   /** One command, one answer or a timeout. Only inside `exclusively`. */
-  async ask(command: Command, data: Uint8Array = NOTHING): Promise<Received> {
-    const deadline = performance.now() + command.timeout_ms * this.timing.scale;
-    const answer = this.receive(command.command, deadline);
+  ask(command: Command, data: Uint8Array = NOTHING): Promise<Received> {
+    const answer = this.expect(command);
     this.send(command, data);
-    for (let received = await answer; ; received = await this.receive(command.command, deadline)) {
-      if (received.kind === 'timeout' || statusOf(received.frame.status).kind !== 'interim') return received;
-    }
+    return answer.received;
   }
 
-  /** The next response to this command until the deadline (of `performance.now`). */
-  receive(command: number, deadline: number): Promise<Received> {
-    return this.inbox.next((frame) => frame.command === command, Math.max(0, deadline - performance.now()));
+  /** Waits for the answer of a command about to be sent; what is not the answer yet does not prolong it. */
+  expect(command: Command): Waiting {
+    return this.inbox.wait(
+      (frame) =>
+        frame.command === command.command && statusOf(frame.status).kind !== 'interim' ? 'take' : 'ignore',
+      command.timeout_ms * this.timing.scale,
+    );
   }
 
   send(command: Command, data: Uint8Array = NOTHING): void {
@@ -93,6 +94,8 @@ export class Session {
     if (await this.#pingTwice()) return;
     const error = lost('it answers neither its command nor two pings');
     this.#end(error);
+    // A port whose far end died keeps the process spinning for as long as it is open.
+    await this.#line.close();
     throw error;
   }
 

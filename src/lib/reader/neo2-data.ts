@@ -1,0 +1,87 @@
+import {StowpayError} from '../core/errors.js';
+import type {CardRequest, ReaderIdentity} from '../core/ports.js';
+import type {ResponseFrame} from './wire/frame.js';
+import {statusOf} from './wire/status.js';
+import {writeTlv} from './wire/tlv.js';
+
+/** Data of the commands of this reader family: what goes out and what comes back. */
+
+/** Poll mode: read a card only when told to. */
+export const ON_DEMAND = Buffer.from([0x01]);
+
+/** Set one by one: a reader refuses a command whole for one setting it does not know. */
+export const DISPLAY_SETTINGS: readonly Buffer[] = [
+  // Show six leading and four trailing digits, mask with `*` and C, show the expiry.
+  writeTlv('DFEE1D', Buffer.from('06042A0C31', 'hex')),
+  // Say so as soon as a card is seen.
+  writeTlv('DFED59', Buffer.from([0x00])),
+];
+
+/** Interfaces: stripe, contactless, contact. A stripe is refused later, by name, instead of not being seen. */
+const ALL_INTERFACES = 0x07;
+const MAX_TIMEOUT_S = 0xff;
+const MAX_AMOUNT = 999_999_999_999;
+
+/** The data of a card read (02-40). No date or time: the reader's own clock was set. */
+export function transactionRequest(request: CardRequest): Buffer {
+  if (!Number.isSafeInteger(request.amount) || request.amount < 0 || request.amount > MAX_AMOUNT) {
+    throw new StowpayError('invalid_amount', 'The amount does not fit into the reader’s twelve digits.');
+  }
+  return Buffer.concat([
+    Buffer.from([Math.min(Math.max(Math.ceil(request.timeout_s), 1), MAX_TIMEOUT_S)]),
+    writeTlv('9C', Buffer.from([0x00])),
+    writeTlv('9F02', packed(request.amount, 12)),
+    writeTlv('9F03', packed(0, 12)),
+    writeTlv('5F2A', packed(Number(request.currency_numeric), 4)),
+    writeTlv('DFEF37', Buffer.from([ALL_INTERFACES])),
+    // Fallback allowed; the host's next command may take 96 seconds.
+    writeTlv('DFEF3C', Buffer.from([0x01, 0x00, 0x60])),
+  ]);
+}
+
+/** The data of 60-11: no PIN bypass, and the seconds it may take. */
+export function contactRequest(waitMs: number): Buffer {
+  return Buffer.from([0x00, 0x00, Math.min(waitMs / 1000, MAX_TIMEOUT_S)]);
+}
+
+/** Date and time as the reader's clock takes them, in UTC. */
+export function clockSettings(now: Date): {readonly date: Buffer; readonly time: Buffer} {
+  return {
+    date: Buffer.concat([
+      packed(now.getUTCFullYear(), 4),
+      packed(now.getUTCMonth() + 1, 2),
+      packed(now.getUTCDate(), 2),
+    ]),
+    time: Buffer.concat([packed(now.getUTCHours(), 2), packed(now.getUTCMinutes(), 2)]),
+  };
+}
+
+/** State, KSN length, KSN. A reader without a key says so by status 90 or by another state. */
+export function keyState(response: ResponseFrame): ReaderIdentity['key'] {
+  const {kind} = statusOf(response.status);
+  if (kind === 'key_exhausted') return {state: 'end_of_life', ksn: null};
+  if (kind !== 'ok') return {state: 'missing', ksn: null};
+  const [state, length = 0] = response.data;
+  const value = response.data.subarray(2, 2 + length);
+  const ksn = length > 0 && value.length === length ? value.toString('hex').toUpperCase() : null;
+  if (state === 0x02) return {state: 'end_of_life', ksn};
+  return state === 0x01 && ksn !== null ? {state: 'valid', ksn} : {state: 'missing', ksn: null};
+}
+
+/** The key sets of ANSI X9.24 and of ID TECH's demonstration readers are published. */
+export function isTestKey(ksn: string | null): boolean {
+  return ksn?.startsWith('FFFF') ?? false;
+}
+
+/** Text of a NUL-padded field, without anything a terminal would act on. */
+export function printable(data: Buffer): string {
+  return data
+    .toString('latin1')
+    .replace(/[^\x20-\x7e]/g, '')
+    .trim();
+}
+
+/** Packed decimal digits, padded with zeros on the left. */
+function packed(value: number, digits: number): Buffer {
+  return Buffer.from(String(value).padStart(digits, '0'), 'hex');
+}
