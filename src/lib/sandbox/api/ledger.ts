@@ -1,0 +1,62 @@
+import type {AccountState, IntentRecord, State} from './state.js';
+
+/** What really happened to one PaymentIntent: the judge in tests of "exactly once". */
+export interface LedgerEntry {
+  readonly account: string;
+  readonly id: string;
+  /** `metadata.stowpay_id`; null for an intent somebody else made. */
+  readonly stowpay_id: string | null;
+  readonly amount: number;
+  readonly currency: string;
+  readonly status: string;
+  /** Confirms the issuer decided, approved or not. */
+  readonly attempts: number;
+  /** Confirms the issuer approved. */
+  readonly confirms: number;
+  readonly captures: number;
+  readonly amount_captured: number;
+  /** The KSN of every attempt. */
+  readonly ksn: readonly string[];
+  /** One of them was used for another intent too. */
+  readonly ksn_reused: boolean;
+  /** Unix seconds; null for an online charge, or none. */
+  readonly stored_at: number | null;
+}
+
+/** Every PaymentIntent of every account, oldest first. */
+export function ledger(state: State): LedgerEntry[] {
+  return [...state.accounts.values()].flatMap((account) => {
+    const owners = ksnOwners(account);
+    return [...account.intents.values()].map((intent) => entry(account, intent, owners));
+  });
+}
+
+type KsnOwners = ReadonlyMap<string, ReadonlySet<string>>;
+
+function ksnOwners(account: AccountState): KsnOwners {
+  const owners = new Map<string, Set<string>>();
+  for (const charge of account.charges.values()) {
+    owners.set(charge.ksn, (owners.get(charge.ksn) ?? new Set()).add(charge.intent));
+  }
+  return owners;
+}
+
+function entry(account: AccountState, intent: IntentRecord, owners: KsnOwners): LedgerEntry {
+  const charges = [...account.charges.values()].filter((charge) => charge.intent === intent.id);
+  const ksn = charges.map((charge) => charge.ksn);
+  return {
+    account: account.id,
+    id: intent.id,
+    stowpay_id: intent.metadata.stowpay_id ?? null,
+    amount: intent.amount,
+    currency: intent.currency,
+    status: intent.status,
+    attempts: intent.attempts,
+    confirms: intent.confirms,
+    captures: intent.captures,
+    amount_captured: intent.amount_received,
+    ksn,
+    ksn_reused: ksn.some((one) => (owners.get(one)?.size ?? 0) > 1),
+    stored_at: charges.at(-1)?.stored_at ?? null,
+  };
+}
