@@ -17,29 +17,29 @@ export type Read<T> = (body: JsonObject, reply: Reply) => T | null;
 export function outcomeOf<T>(exchange: Exchange, read: Read<T>, redact: Redact): Outcome<T> {
   const {reply, transport} = exchange;
   if (reply === null) return unanswered(transport);
-  if (reply.body.kind === 'truncated') return doubt('answer_truncated', 'The answer broke off.', reply);
-  if (reply.body.kind === 'not_an_object') {
-    return doubt('answer_not_json', `Something answered ${reply.status}, but not the API.`, reply);
+  const doubt = (code: string, message: string): Outcome<never> => ({
+    kind: 'in_doubt',
+    error: {...ownError(code, message), http_status: reply.status, request_id: requestId(reply, redact)},
+  });
+  if (reply.body.kind === 'truncated') return doubt('answer_truncated', 'The answer broke off.');
+  if (reply.body.kind === 'not_an_object') return doubt('answer_not_json', NOT_THE_API);
+  if (reply.status >= 200 && reply.status <= 299) {
+    const value = reply.body.value.error === undefined ? read(reply.body.value, reply) : null;
+    if (value === null) return doubt('answer_not_recognised', 'The answer is not the object asked for.');
+    return {kind: 'delivered', value, request_id: requestId(reply, redact)};
   }
-  if (reply.status >= 200 && reply.status <= 299) return success(reply.body.value, reply, read);
   const error = errorObject(reply);
-  if (error === null) {
-    return doubt('answer_not_recognised', `Something answered ${reply.status}, but not the API.`, reply);
-  }
+  if (error === null) return doubt('answer_not_recognised', NOT_THE_API);
   return failure(error, reply, redact);
 }
+
+const NOT_THE_API = 'Something answered, but not the API.';
 
 function unanswered(transport: Transport): Outcome<never> {
   const error = ownError(transport.failure ?? 'no_answer', transportMessage(transport.failure));
   return transport.connected || transport.response_started
     ? {kind: 'in_doubt', error}
     : {kind: 'never_sent', error};
-}
-
-function success<T>(body: JsonObject, reply: Reply, read: Read<T>): Outcome<T> {
-  const value = body.error === undefined ? read(body, reply) : null;
-  if (value === null) return doubt('answer_not_recognised', 'The answer is not the object asked for.', reply);
-  return {kind: 'delivered', value, request_id: requestId(reply)};
 }
 
 /** An answer of the API that is not a success. */
@@ -104,10 +104,6 @@ function retryAfter(reply: Reply): number | null {
   const header = reply.headers['retry-after'];
   if (header === undefined || !/^\d{1,9}$/.test(header)) return null;
   return Math.min(Number(header), LONGEST_DELAY_S) * 1000;
-}
-
-function doubt(code: string, message: string, reply: Reply): Outcome<never> {
-  return {kind: 'in_doubt', error: ownError(code, message, reply)};
 }
 
 function transportMessage(failure: TransportFailure | null): string {
