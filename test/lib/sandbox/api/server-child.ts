@@ -1,0 +1,5 @@
+import {startSandboxApi} from '../../../../src/lib/sandbox/api/server.js';
+
+/** A sandbox API in a process of its own; prints its address and serves until it is killed. */
+const api = await startSandboxApi({dir: process.argv[2] ?? ''});
+process.stdout.write(`${api.url}\n`);
