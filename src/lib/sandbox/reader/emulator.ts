@@ -1,6 +1,6 @@
-import type {Line} from '../../reader/line.js';
 import {encodeResponse, type ResponseFrame} from '../../reader/wire/frame.js';
 import {readTlv, type TlvObject} from '../../reader/wire/tlv.js';
+import type {CableEnd} from './cable.js';
 import type {Presentation} from './card-data.js';
 import {CommandParser, type Incoming} from './command-parser.js';
 import {type KeyUse, keyStateOf, nextKey, sameKey} from './key-counter.js';
@@ -32,7 +32,7 @@ const TICK_MS = 10;
 
 /** Puts an emulated reader on the far end of a line: from now on it answers there as a real one would. */
 export function attachEmulator(
-  line: Line,
+  line: CableEnd,
   world: EmulatorWorld,
   options: EmulatorOptions = {},
 ): AttachedEmulator {
@@ -48,7 +48,7 @@ type Read =
   | {readonly kind: 'started'; readonly frames: readonly ResponseFrame[]};
 
 class EmulatedReader {
-  readonly #line: Line;
+  readonly #line: CableEnd;
   readonly #world: EmulatorWorld;
   readonly #options: EmulatorOptions;
   readonly #parser = new CommandParser();
@@ -56,7 +56,7 @@ class EmulatedReader {
   #output = Buffer.alloc(0);
   #pacing: NodeJS.Timeout | undefined;
 
-  constructor(line: Line, world: EmulatorWorld, options: EmulatorOptions) {
+  constructor(line: CableEnd, world: EmulatorWorld, options: EmulatorOptions) {
     this.#line = line;
     this.#world = world;
     this.#options = options;

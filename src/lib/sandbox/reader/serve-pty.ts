@@ -4,7 +4,7 @@ import {resolve as absolute} from 'node:path';
 import type {Readable, Writable} from 'node:stream';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {StowpayError} from '../../core/errors.js';
-import type {Line} from '../../reader/line.js';
+import type {CableEnd} from './cable.js';
 import {attachEmulator, type EmulatorOptions} from './emulator.js';
 import type {ServedReader} from './serve-tcp.js';
 import type {EmulatorWorld} from './world.js';
@@ -39,7 +39,7 @@ export async function servePty(
 /** The near end of a pseudo terminal: what is written to the line can be read from the port at `path`. */
 export interface Pty {
   readonly path: string;
-  readonly line: Line;
+  readonly line: CableEnd;
   readonly ended: Promise<void>;
 }
 
@@ -62,7 +62,7 @@ export async function openPty(linkPath: string): Promise<Pty> {
   return {path, line: childLine(child, ended), ended};
 }
 
-function childLine(child: Socat, ended: Promise<void>): Line {
+function childLine(child: Socat, ended: Promise<void>): CableEnd {
   let closing = false;
   // Writing to a child that just died is not an error of ours; its exit is the news.
   child.stdin.on('error', () => {});

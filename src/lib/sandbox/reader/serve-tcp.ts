@@ -1,6 +1,7 @@
-import {createServer} from 'node:net';
+import {createServer, type Socket} from 'node:net';
+import {setTimeout as sleep} from 'node:timers/promises';
 import {StowpayError} from '../../core/errors.js';
-import {socketLine} from '../../reader/lines/tcp.js';
+import {socketEnd} from './cable.js';
 import {attachEmulator, type EmulatorOptions} from './emulator.js';
 import type {EmulatorWorld} from './world.js';
 
@@ -14,6 +15,8 @@ export interface ServedReader {
   close(): Promise<void>;
 }
 
+const GOODBYE_MS = 250;
+
 /** Serves the reader on a TCP port (0: any free one), to one client at a time. */
 export async function serveTcp(
   world: EmulatorWorld,
@@ -21,21 +24,17 @@ export async function serveTcp(
   host = '127.0.0.1',
   options: EmulatorOptions = {},
 ): Promise<ServedReader> {
-  let hangUp: (() => Promise<void>) | undefined;
-  const server = createServer((socket) => {
-    // A reader has one cable.
-    if (hangUp !== undefined) {
-      socket.destroy();
-      return;
-    }
-    const line = socketLine(socket);
-    const emulator = attachEmulator(line, world, options);
-    hangUp = async () => {
-      hangUp = undefined;
-      emulator.detach();
-      await line.close();
-    };
-    line.onClose(() => void hangUp?.());
+  let client: Client | undefined;
+  const server = createServer(async (socket) => {
+    // What goes wrong with a client is told by its close.
+    socket.on('error', () => {});
+    // A reader has one cable. The next client may be there before the last one's goodbye.
+    if (client !== undefined) await Promise.race([client.gone, sleep(GOODBYE_MS)]);
+    if (client === undefined)
+      client = serveClient(socket, world, options, () => {
+        client = undefined;
+      });
+    else socket.destroy();
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(portTaken(host, port, error)));
@@ -48,11 +47,34 @@ export async function serveTcp(
     ended,
     close: async () => {
       server.close();
-      await hangUp?.();
+      await client?.hangUp();
       await ended;
       world.close();
     },
   };
+}
+
+interface Client {
+  readonly gone: Promise<void>;
+  hangUp(): Promise<void>;
+}
+
+function serveClient(
+  socket: Socket,
+  world: EmulatorWorld,
+  options: EmulatorOptions,
+  onGone: () => void,
+): Client {
+  const line = socketEnd(socket);
+  const emulator = attachEmulator(line, world, options);
+  const gone = new Promise<void>((resolve) => {
+    socket.once('close', () => {
+      emulator.detach();
+      onGone();
+      resolve();
+    });
+  });
+  return {gone, hangUp: () => line.close()};
 }
 
 function portTaken(host: string, port: number, cause: Error): StowpayError {

@@ -1,0 +1,223 @@
+import {expect} from 'chai';
+import type {CardAnswer} from '../../../../src/lib/core/card.js';
+import type {StowpayError} from '../../../../src/lib/core/errors.js';
+import type {Reader} from '../../../../src/lib/core/ports.js';
+import {readerOverLine} from '../../../../src/lib/reader/open.js';
+import {encodeCommand, ResponseDecoder, type ResponseFrame} from '../../../../src/lib/reader/wire/frame.js';
+import {TEST_CARDS} from '../../../../src/lib/sandbox/cards.js';
+import {dataRequestKey, decryptTag, TEST_BDK} from '../../../../src/lib/sandbox/dukpt.js';
+import {BEHAVIORS, type Behavior} from '../../../../src/lib/sandbox/reader/behaviors.js';
+import {memoryCable} from '../../../../src/lib/sandbox/reader/cable.js';
+import {attachEmulator, type EmulatorOptions} from '../../../../src/lib/sandbox/reader/emulator.js';
+import {memoryWorld} from '../../../../src/lib/sandbox/reader/world.js';
+
+const REQUEST = {amount: 1250, currency: 'usd', currency_numeric: '840', timeout_s: 1};
+const QUICK: EmulatorOptions = {card_delay_ms: 2, frame_delay_ms: 1};
+
+type World = ReturnType<typeof memoryWorld>;
+
+async function reader(world: World = memoryWorld(), options: EmulatorOptions = QUICK): Promise<Reader> {
+  const [host, far] = memoryCable();
+  attachEmulator(far, world, options);
+  const opened = await readerOverLine(host, 'memory:', undefined, {late_answer: 60});
+  await opened.prepare(new Date());
+  return opened;
+}
+
+async function present(behavior: Behavior, pan?: string): Promise<CardAnswer> {
+  const world = memoryWorld();
+  world.cards.push(pan === undefined ? {behavior} : {behavior, pan});
+  const opened = await reader(world);
+  try {
+    return await opened.collect(REQUEST, () => {});
+  } finally {
+    await opened.close();
+  }
+}
+
+describe('the emulated reader and the driver', () => {
+  for (const {pan, brand, exp_year} of TEST_CARDS) {
+    it(`sell with the card that ends in ${pan.slice(-4)}, sealed under the test key`, async () => {
+      for (const behavior of ['approve', 'contact', 'old_output', 'strict_output', 'msd'] as const) {
+        const answer = await present(behavior, pan);
+        if (answer.kind !== 'card') throw new Error(`${behavior}: ${answer.kind}`);
+        const {card} = answer;
+        expect(card).to.deep.include({
+          brand,
+          last4: pan.slice(-4),
+          leading_digits: pan.slice(0, 6),
+          exp_year,
+        });
+        expect(card.amount_authorized).to.equal(1250);
+        expect(card.currency_numeric).to.equal('840');
+        const key = dataRequestKey(TEST_BDK, Buffer.from(card.sealed.ksn, 'hex'));
+        const [tag, cipher] = Object.entries(card.sealed.tags)[0] ?? ['', ''];
+        const plain = decryptTag(key, Buffer.from(cipher, 'hex')).toString('hex').toUpperCase();
+        expect(plain.startsWith(tag) && plain.includes(pan), behavior).to.equal(true);
+        expect(JSON.stringify(card)).not.to.include(pan);
+      }
+    });
+  }
+
+  const expected: Readonly<Record<Behavior, string>> = {
+    approve: 'contactless_emv arqc none',
+    approve_offline: 'contactless_emv tc none',
+    phone: 'contactless_emv arqc approval',
+    contact: 'contact_emv arqc none',
+    decline_by_card: 'contactless_emv aac none',
+    no_card: 'no_card timeout',
+    swipe: 'magnetic_stripe_track2 null null',
+    fallback: 'magnetic_stripe_fallback null null',
+    msd: 'contactless_magstripe_mode null null',
+    expired: 'contactless_emv arqc none 2020',
+    online_pin: 'contactless_emv arqc online_pin',
+    signature: 'contactless_emv arqc signature',
+    wrong_amount: 'contactless_emv arqc none',
+    missing_emv: 'contactless_emv null none',
+    unencrypted: 'unsealed visa 4242',
+    repeated_ksn: 'contactless_emv arqc none',
+    old_output: 'contactless_emv arqc none',
+    strict_output: 'contactless_emv arqc none',
+    collision: 'failed collision',
+    tap_again: 'failed tap_again',
+    removed_early: 'failed card_error',
+    use_contact: 'failed use_contact',
+    over_limit: 'failed over_contactless_limit',
+    blocked: 'failed card_blocked',
+    offline_only: 'failed reader_offline_only',
+    tamper: 'reader_tampered',
+    key_missing: 'reader_key_missing',
+    key_exhausted: 'reader_key_exhausted',
+    reboot: 'reader_fault',
+    silent: 'no_card timeout',
+  };
+  for (const behavior of Object.keys(BEHAVIORS) as Behavior[]) {
+    // Our own patience with a silent reader is the session's test.
+    if (behavior === 'silent') continue;
+    it(`agree on "${behavior}"`, async () => {
+      const answer = await present(behavior).catch((error: StowpayError) => error.code);
+      expect(summary(answer)).to.satisfy(
+        (text: string) => text.startsWith(expected[behavior]),
+        summary(answer),
+      );
+    });
+  }
+
+  it('count the key up with every card, and end with the last', async () => {
+    const world = memoryWorld();
+    world.memory.save({...world.memory.load(), ksn: 'FFFF9876543210FFF7FE'});
+    const opened = await reader(world);
+    expect((await opened.identify()).key).to.deep.equal({state: 'valid', ksn: 'FFFF9876543210FFF7FE'});
+    const first = await opened.collect(REQUEST, () => {});
+    expect(first.kind === 'card' && first.card.sealed.ksn).to.equal('FFFF9876543210FFF800');
+    expect((await opened.identify()).key.state).to.equal('end_of_life');
+    const error = await opened.collect(REQUEST, () => {}).catch((caught: StowpayError) => caught.code);
+    expect(error).to.equal('reader_key_exhausted');
+    await opened.close();
+  });
+
+  it('agree that a reader without encryption is one', async () => {
+    const opened = await reader(memoryWorld({encryption_off: true}));
+    expect((await opened.identify()).encryption_enabled).to.equal(false);
+    for (const behavior of ['approve', 'swipe'] as const) {
+      const world = memoryWorld({encryption_off: true});
+      world.cards.push({behavior});
+      const plain = await reader(world);
+      expect((await plain.collect(REQUEST, () => {})).kind).to.equal('unsealed');
+      await plain.close();
+    }
+    await opened.close();
+  });
+
+  it('cancel, whatever the order of answers', async () => {
+    for (const late_answer of ['before', 'after', 'never'] as const) {
+      const opened = await reader(memoryWorld(), {card_delay_ms: 10_000, late_answer});
+      const started = performance.now();
+      const answer = await opened.collect(REQUEST, () => {}, AbortSignal.timeout(20));
+      expect(answer).to.deep.equal({kind: 'no_card', reason: 'canceled'});
+      expect(performance.now() - started).to.be.below(500);
+      await opened.close();
+    }
+  });
+
+  it('talk at the pace of the wire', async () => {
+    const opened = await reader(memoryWorld(), {...QUICK, paced: true});
+    expect((await opened.collect(REQUEST, () => {})).kind).to.equal('card');
+    await opened.close();
+  });
+});
+
+describe('the emulated reader on the wire', () => {
+  async function exchange(...writes: readonly Buffer[]): Promise<ResponseFrame[]> {
+    const [host, far] = memoryCable();
+    const emulator = attachEmulator(far, memoryWorld(), {...QUICK, card_delay_ms: 5000});
+    const decoder = new ResponseDecoder();
+    const answers: ResponseFrame[] = [];
+    host.onData((chunk) => answers.push(...decoder.push(chunk)));
+    for (const bytes of writes) host.write(bytes);
+    await new Promise((resolve) => setTimeout(resolve, 15));
+    emulator.detach();
+    await host.close();
+    return answers;
+  }
+  const command = (code: number, sub: number, data = ''): Buffer =>
+    encodeCommand({command: code, sub, data: Buffer.from(data, 'hex')});
+  const statuses = (answers: readonly ResponseFrame[]): string[] =>
+    answers.map(({command: code, status}) => `${code.toString(16)}:${status.toString(16)}`);
+
+  it('refuses what a reader refuses', async () => {
+    const swapped = command(0x18, 0x01);
+    swapped.swap16();
+    const wrongOrder = Buffer.concat([command(0x18, 0x01).subarray(0, 14), Buffer.from('CDB3', 'hex')]);
+    expect(statuses(await exchange(wrongOrder))).to.deep.equal(['18:4']);
+    expect(statuses(await exchange(command(0x77, 0x01), command(0x18, 0x07)))).to.deep.equal([
+      '77:2',
+      '18:3',
+    ]);
+    expect(statuses(await exchange(command(0x01, 0x01, '0102')))).to.deep.equal(['1:5']);
+    expect(statuses(await exchange(command(0x02, 0x40, '1E')))).to.deep.equal(['2:b']);
+    expect(await exchange(swapped)).to.deep.equal([]);
+  });
+
+  it('hangs on half a command, and takes what follows for its rest', async () => {
+    const half = command(0x04, 0x00, 'DFEE1D0506042A0C31').subarray(0, 20);
+    expect(statuses(await exchange(half, command(0x18, 0x01)))).to.deep.equal(['4:4']);
+  });
+
+  it('takes any command for a cancel while it waits for a card', async () => {
+    const answers = await exchange(
+      command(1, 1, '01'),
+      command(2, 0x40, '1E'),
+      command(0x18, 1),
+      command(5, 1),
+    );
+    expect(statuses(answers)).to.deep.equal(['1:0', '18:0', '5:0']);
+  });
+
+  it('keeps its clock', async () => {
+    const set = [command(0x25, 0x03, '20191201'), command(0x25, 0x01, '2359')];
+    const answers = await exchange(
+      ...set,
+      command(0x25, 0x04),
+      command(0x25, 0x02),
+      command(0x25, 0x01, '2460'),
+    );
+    expect(answers.slice(2, 4).map(({data}) => data.toString('hex'))).to.deep.equal(['20191201', '2359']);
+    expect(answers[4]?.status).to.equal(0x05);
+  });
+});
+
+function summary(answer: CardAnswer | string): string {
+  if (typeof answer === 'string') return answer;
+  switch (answer.kind) {
+    case 'card': {
+      const {read_method, cryptogram, receipt, exp_year} = answer.card;
+      return `${read_method} ${cryptogram} ${receipt.cardholder_verification_method} ${exp_year}`;
+    }
+    case 'unsealed':
+      return `unsealed ${answer.brand} ${answer.last4}`;
+    case 'failed':
+    case 'no_card':
+      return `${answer.kind} ${answer.reason}`;
+  }
+}
