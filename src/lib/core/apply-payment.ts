@@ -43,6 +43,7 @@ export function createdPayment(record: JournalRecord & {type: 'payment.created'}
     attempt: null,
     generations: {},
     key_since: {},
+    spent_keys: {},
     attempt_count: 0,
     soft_declines: 0,
     capture_amount: null,
@@ -144,6 +145,7 @@ function pick({code, message}: {code: string; message: string}): {code: string; 
 /** The state while an attempt is under way, by what it was before. */
 function whileAttempting(payment: Payment, operation: Operation): PaymentState {
   if (operation === 'capture') return 'capturing';
+  if (operation === 'cancel') return payment.state;
   if (payment.stored_at !== null) return 'forwarding';
   // An online payment: its create happens before a card is read, its confirm while authorizing.
   return payment.state === 'in_doubt' ? 'authorizing' : payment.state;
@@ -164,6 +166,7 @@ function attempted(
     attempt_count: payment.attempt_count + 1,
     generations: {...payment.generations, [operation]: generation},
     key_since: fresh ? {...payment.key_since, [operation]: at} : payment.key_since,
+    spent_keys: {...payment.spent_keys, [operation]: false},
   };
 }
 
@@ -224,12 +227,32 @@ function folded(payment: Payment, intent: RemoteIntent): Payment {
 
 type FailedAttempt = Extract<PaymentEvent, {type: 'payment.attempt_failed'}>['data'];
 
-function attemptFailed(payment: Payment, {operation, outcome, error}: FailedAttempt): Payment {
-  const base = {...payment, last_error: error ?? payment.last_error, attempt: null};
-  if (operation === 'capture' || operation === 'cancel') {
+/** The API replays an answer it has stored (a 500, a decline) for as long as it remembers the key. */
+function spendsKey({outcome, error}: FailedAttempt): boolean {
+  const answered = error !== null && error.http_status !== null;
+  return outcome === 'untouched' || outcome === 'soft_decline' || (outcome === 'in_doubt' && answered);
+}
+
+function attemptFailed(payment: Payment, failed: FailedAttempt): Payment {
+  const {operation, outcome, error} = failed;
+  const base = {
+    ...payment,
+    last_error: error ?? payment.last_error,
+    attempt: null,
+    spent_keys: {
+      ...payment.spent_keys,
+      [operation]: spendsKey(failed) || payment.spent_keys[operation] === true,
+    },
+  };
+  // A cancel while authorizing is the last step of settling a doubt: undone, the doubt is back.
+  if (operation === 'cancel')
+    return {...base, state: payment.state === 'authorizing' ? 'in_doubt' : payment.state};
+  if (operation === 'capture') {
     // Still capturing while in doubt: the amount stays fixed until a look has told.
     if (outcome === 'in_doubt' || outcome === 'interrupted') return {...base, state: payment.state};
-    return {...base, state: 'authorized', capture_amount: null};
+    // A doubt that a look has settled keeps its amount: the same capture is sent again unless a person asks otherwise.
+    const amount = outcome === 'untouched' ? payment.capture_amount : null;
+    return {...base, state: 'authorized', capture_amount: amount};
   }
   if (operation === 'create') return {...base, state: stateBeforeConfirm(payment)};
   switch (outcome) {

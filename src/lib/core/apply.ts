@@ -1,4 +1,5 @@
 import {createdPayment, foldPayment} from './apply-payment.js';
+import {seenKeys} from './connect-rules.js';
 import type {JournalRecord, PaymentEvent} from './events.js';
 import {splitKsn} from './ksn.js';
 import type {CardDetails, ReaderDetails} from './payment.js';
@@ -29,15 +30,8 @@ export function apply(state: State, record: JournalRecord): State {
 function applyPairing(state: State, pairing: Pairing): State {
   state.paired = pairing;
   if (pairing.how === 'offline') return state;
-  const {binding, identity, location} = pairing;
-  state.seen.set(`account ${binding.account}`, pairing);
-  state.seen.set(`type ${binding.account} ${identity.type} ${location.id}`, pairing);
-  state.seen.set(`type ${binding.account} ${identity.type}`, pairing);
-  if (pairing.how === 'online') {
-    state.seen.set(
-      `reader ${binding.account} ${identity.type} ${identity.serial_number} ${location.id}`,
-      pairing,
-    );
+  for (const key of seenKeys(pairing.binding.account, pairing.identity, pairing.location.id)) {
+    state.seen.set(key, pairing);
   }
   return state;
 }

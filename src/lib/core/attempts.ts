@@ -19,16 +19,15 @@ export interface NextKey {
 /**
  * The idempotency key of the next attempt: derived from payment, operation and generation, so that it can be told
  * again from the journal alone. The generation goes up only when the old key can do no good any more.
- *
- * @param fresh true after a soft decline: the API would replay the old answer
  */
-export function nextKey(payment: Payment, operation: Operation, now: number, fresh = false): NextKey {
+export function nextKey(payment: Payment, operation: Operation, now: number): NextKey {
   const last = payment.generations[operation];
   if (last === undefined) return keyOf(payment, operation, 0);
   const since = Date.parse(payment.key_since[operation] ?? '');
   // NaN (a clock that was never right) compares false: a new key is the safe side once the id is known.
   const alive = now - since < KEY_LIFETIME_MS && now >= since;
-  return keyOf(payment, operation, fresh || !alive ? last + 1 : last);
+  const spent = payment.spent_keys[operation] === true;
+  return keyOf(payment, operation, spent || !alive ? last + 1 : last);
 }
 
 function keyOf(payment: Payment, operation: Operation, generation: number): NextKey {
@@ -162,7 +161,7 @@ export function captureAmount(payment: Payment, state: PaymentState, asked: numb
     return fixed;
   }
   if (state !== 'authorized') throw unexpectedState(payment, state, ...whyNotCapturable(payment, state));
-  const amount = asked ?? payment.amount_capturable;
+  const amount = asked ?? payment.capture_amount ?? payment.amount_capturable;
   if (amount < 1 || amount > payment.amount_capturable) {
     throw new StowpayError(
       'invalid_amount',

@@ -29,7 +29,10 @@ export const ERROR_CODES = {
   livemode_mismatch: 'credentials',
   origin_mismatch: 'credentials',
   forwarding_not_supported: 'credentials',
+  // Pending
+  payments_pending: 'pending',
   // Temporary
+  payments_left: 'temporary',
   not_connected_to_internet_and_require_online_set: 'temporary',
   network_unavailable: 'temporary',
   api_unavailable: 'temporary',
@@ -37,6 +40,7 @@ export const ERROR_CODES = {
   no_card_presented: 'temporary',
   card_read_canceled: 'temporary',
   // Attention
+  payments_need_attention: 'attention',
   payment_in_doubt: 'attention',
   payment_declined_after_acceptance: 'attention',
   payment_quarantined: 'attention',
@@ -70,7 +74,6 @@ export const ERROR_CODES = {
   reader_not_found: 'reader',
   reader_not_answering: 'reader',
   reader_lost: 'reader',
-  reader_busy: 'reader',
   reader_fault: 'reader',
   reader_tampered: 'reader',
   reader_key_missing: 'reader',
@@ -94,6 +97,7 @@ export const ERROR_CODES = {
   // Locks
   journal_locked: 'locked',
   payment_busy: 'locked',
+  reader_busy: 'locked',
   // Interruption
   interrupted: 'interrupted',
   terminated: 'terminated',

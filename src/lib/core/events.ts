@@ -30,6 +30,8 @@ export type EventBody =
   | {
       type: 'reader.paired';
       data: {
+        /** The profile it was connected under. */
+        profile: string;
         address: string;
         identity: ReaderIdentity;
         location: RemoteTerminal['location'];

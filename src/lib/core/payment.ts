@@ -124,6 +124,8 @@ export interface Payment {
   readonly generations: Readonly<Partial<Record<Operation, number>>>;
   /** When the key of the current generation was first used, per operation: the API forgets keys after a day. */
   readonly key_since: Readonly<Partial<Record<Operation, string>>>;
+  /** Keys the API would only replay an old answer to: the next attempt takes a new generation. */
+  readonly spent_keys: Readonly<Partial<Record<Operation, boolean>>>;
   readonly attempt_count: number;
   readonly soft_declines: number;
   /** The amount an undecided or done capture is fixed to. */
@@ -305,14 +307,13 @@ function lastPaymentError(payment: Payment): PaymentIntent['last_payment_error']
  * A `forwarding` payment with a free byte means the sender crashed.
  */
 export function abandonedState(payment: Payment): PaymentState {
-  const operation = payment.attempt?.operation;
   switch (payment.state) {
     case 'authorizing':
-      // With a durable confirm attempt the money may have moved; without one it surely did not.
-      return operation === 'confirm' ? 'in_doubt' : 'canceled';
+      // With a durable attempt the money may have moved; without one it surely did not.
+      return payment.attempt === null ? 'canceled' : 'in_doubt';
     case 'forwarding':
       // An unconfirmed intent moves no money: a lost create is sent again.
-      return operation === 'confirm' ? 'in_doubt' : 'accepted_offline';
+      return payment.attempt?.operation === 'confirm' ? 'in_doubt' : 'accepted_offline';
     default:
       return payment.state;
   }

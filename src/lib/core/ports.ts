@@ -263,3 +263,19 @@ export interface Journal {
   verify(): Promise<JournalHealth>;
   close(): void;
 }
+
+// ---------------------------------------------------------------- Device
+
+export type NetworkStatus = 'unknown' | 'online' | 'offline';
+
+export interface NetworkState {
+  readonly status: NetworkStatus;
+  /** RFC 3339; when the status last changed. Null while unknown. */
+  readonly since: string | null;
+}
+
+/** What this device remembers beside the journal. A cache: it can be lost without harm. */
+export interface Device {
+  network(): NetworkState;
+  setNetwork(status: NetworkStatus, at: string): void;
+}

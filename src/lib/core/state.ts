@@ -94,7 +94,9 @@ export function offlinePayments(state: State, effective: EffectiveState): readon
 }
 
 /** Sums in minor units by currency. */
-export function amountsByCurrency(payments: Iterable<Payment>): Record<string, number> {
+export function amountsByCurrency(
+  payments: Iterable<Pick<Payment, 'currency' | 'amount'>>,
+): Record<string, number> {
   const sums: Record<string, number> = {};
   for (const {currency, amount} of payments) sums[currency] = (sums[currency] ?? 0) + amount;
   return sums;

@@ -17,7 +17,7 @@ const MARK_BYTES = 256;
 export function writeMark(fd: number, mark: SyncedMark): void {
   const body = JSON.stringify(mark);
   const text = `${crc32(body).toString(16).padStart(8, '0')} ${body}`;
-  writeSync(fd, Buffer.from(text.padEnd(MARK_BYTES - 1) + '\n', 'utf8'), 0, MARK_BYTES, 0);
+  writeSync(fd, Buffer.from(`${text.padEnd(MARK_BYTES - 1)}\n`, 'utf8'), 0, MARK_BYTES, 0);
 }
 
 /** The mark, or null when there is none or a writer was seen in the middle of changing it. */

@@ -15,10 +15,14 @@ export function createDurable(storage: Storage, path: string, bytes: Uint8Array)
 
 /**
  * Replaces a file's content whole: at every moment, and after a power cut at any of them, the path holds either
- * the old content or the new. Callers hold a lock: two replacing at once share the temporary name.
+ * the old content or the new. Two writers at once must bring temporary names of their own, or hold a lock.
  */
-export function replaceDurable(storage: Storage, path: string, bytes: Uint8Array): void {
-  const temporary = `${path}.new`;
+export function replaceDurable(
+  storage: Storage,
+  path: string,
+  bytes: Uint8Array,
+  temporary = `${path}.new`,
+): void {
   const file = openOrCreate(storage, temporary);
   try {
     file.truncate(0);

@@ -9,10 +9,12 @@ import type {Storage} from './storage.js';
 class DurableJsonAdapter<T> implements SyncAdapter<T> {
   readonly #storage: Storage;
   readonly #path: string;
+  readonly #temporary: string | undefined;
 
-  constructor(storage: Storage, path: string) {
+  constructor(storage: Storage, path: string, temporary?: string) {
     this.#storage = storage;
     this.#path = path;
+    this.#temporary = temporary;
   }
 
   read(): T | null {
@@ -26,13 +28,21 @@ class DurableJsonAdapter<T> implements SyncAdapter<T> {
   }
 
   write(data: T): void {
-    replaceDurable(this.#storage, this.#path, Buffer.from(`${JSON.stringify(data)}\n`, 'utf8'));
+    replaceDurable(
+      this.#storage,
+      this.#path,
+      Buffer.from(`${JSON.stringify(data)}\n`, 'utf8'),
+      this.#temporary,
+    );
   }
 }
 
-/** A JSON document kept with lowdb, read once. `data` is `empty` when there is no readable file. */
-export function openJsonFile<T>(storage: Storage, path: string, empty: T): LowSync<T> {
-  const low = new LowSync<T>(new DurableJsonAdapter<T>(storage, path), empty);
+/**
+ * A JSON document kept with lowdb, read once. `data` is `empty` when there is no readable file.
+ * @param temporary a name of the caller's own, where several processes write without a lock
+ */
+export function openJsonFile<T>(storage: Storage, path: string, empty: T, temporary?: string): LowSync<T> {
+  const low = new LowSync<T>(new DurableJsonAdapter<T>(storage, path, temporary), empty);
   low.read();
   return low;
 }

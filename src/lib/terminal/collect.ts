@@ -1,0 +1,380 @@
+import {createdPayment} from '../core/apply-payment.js';
+import {nextKey} from '../core/attempts.js';
+import type {CardAnswer, CardRead, ReaderInput} from '../core/card.js';
+import {
+  checkSameOrder,
+  decideAuthorize,
+  decideCreate,
+  decideStoreOffline,
+  refused,
+  refuseOfflineCreate,
+} from '../core/decide.js';
+import {StowpayError} from '../core/errors.js';
+import type {JournalRecord} from '../core/events.js';
+import {currencyOf, toCardAmount} from '../core/money.js';
+import {
+  type Binding,
+  type CaptureMethod,
+  type OfflineBehavior,
+  type Payment,
+  type PaymentIntent,
+  toPaymentIntent,
+} from '../core/payment.js';
+import type {Journal, JsonObject, PaymentClaim, Reader} from '../core/ports.js';
+import {type Refusal, refusalError, refuseAnswer} from '../core/rules.js';
+import type {Pairing} from '../core/state.js';
+import {checkReader, closeQuietly} from './connect.js';
+import {resultOfExisting} from './existing.js';
+import {newLocalId} from './local-id.js';
+import {checkBinding, credentialsError, type Reach, reachApi} from './network.js';
+import {decideOn, foldOver, type Parts, record, statesNow, throwIfInterrupted, timeNow} from './parts.js';
+import {
+  apiRefused,
+  busy,
+  declined,
+  inDoubt,
+  notConnected,
+  requireOnline,
+  unexpectedHolder,
+  withPayment,
+} from './payment-errors.js';
+import {confirmAtApi, createAtApi} from './settle.js';
+
+export interface CollectRequest {
+  /** Minor units, without the tip. */
+  readonly amount: number;
+  /** Minor units. */
+  readonly tip: number;
+  /** Lowercase ISO 4217. */
+  readonly currency: string;
+  readonly reference: string | null;
+  readonly capture_method: CaptureMethod;
+  readonly offline_behavior: OfflineBehavior;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly description: string | null;
+  /** How long to wait for a card. */
+  readonly timeout_s: number;
+  readonly onInput?: (input: ReaderInput) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface Collected {
+  readonly payment: PaymentIntent;
+  /** False when the reference named a payment taken before: no card was read. */
+  readonly fresh: boolean;
+}
+
+/** What one collect works with. */
+interface Sale {
+  readonly parts: Parts;
+  readonly journal: Journal;
+  readonly request: CollectRequest;
+  readonly pairing: Pairing;
+  readonly reader: Reader;
+  readonly details: {readonly serial: string; readonly type: string; readonly firmware: string};
+}
+
+/**
+ * Takes one payment: create → collect → confirm. With network it is authorised at once, without it is stored;
+ * both through the same journal. Resolves only when the outcome is durable. With a reference, running it again
+ * gives the same payment.
+ *
+ * @throws the refusal, with everything a till needs to know; nothing is stored then but the refusal.
+ *   `payment_in_doubt`: the money may have moved; do not release the goods and do not collect again.
+ */
+export async function collect(parts: Parts, request: CollectRequest): Promise<Collected> {
+  const journal = openForSelling(parts);
+  // A policy nobody can read must stop the sale before a customer presents a card.
+  parts.policy();
+  const {state} = await journal.view();
+  const pairing = state.paired;
+  if (pairing === null) throw notConnected();
+  checkBindingOffline(parts, pairing);
+  const draft = draftOf(parts, request, pairing.binding);
+  const earlier = await resultOfExisting(parts, journal, pairing.binding.account, {
+    ...request,
+    amount: draft.amount,
+  });
+  if (earlier !== null) return {payment: earlier, fresh: false};
+  const reader = await parts.openReader(pairing.address, request.signal);
+  try {
+    const identity = await reader.identify(request.signal);
+    checkReader(identity, pairing.address, parts);
+    checkSameReader(identity.serial_number, pairing);
+    const {serial_number: serial, type, firmware} = identity;
+    const sale = {parts, journal, request, pairing, reader, details: {serial, type, firmware}};
+    return await sell(sale, draft);
+  } finally {
+    await closeQuietly(reader);
+  }
+}
+
+function openForSelling(parts: Parts): Journal {
+  if (!parts.journals.exists) throw notConnected();
+  return parts.journals.open();
+}
+
+function checkSameReader(serial: string, pairing: Pairing): void {
+  if (serial === pairing.identity.serial_number) return;
+  throw new StowpayError(
+    'reader_changed',
+    `Another reader answers at ${pairing.address}: ${serial || '(no serial number)'} instead of ` +
+      `${pairing.identity.serial_number || '(no serial number)'}. No card was read and nothing was stored.`,
+    {hint: 'If it was replaced on purpose, run stowpay connect again.'},
+  );
+}
+
+/** The paired account belongs to the API of that time; another profile's gateway must not sell for it. */
+function checkBindingOffline(parts: Parts, pairing: Pairing): void {
+  checkBinding({...pairing.binding}, {...pairing.binding, origin: parts.gateway.origin});
+}
+
+type Draft = Parameters<typeof decideCreate>[1];
+
+/** Everything that can be refused before a reader is touched is refused here: limits of metadata, smallest amounts. */
+function draftOf(parts: Parts, request: CollectRequest, binding: Binding): Draft {
+  const local_id = newLocalId(parts);
+  const {tip, currency, reference, capture_method, offline_behavior, metadata, description} = request;
+  const amount = request.amount + tip;
+  const draft = {local_id, amount, currency, capture_method, description, metadata};
+  const create = parts.gateway.freezeCreate(draft);
+  return {
+    ...draft,
+    binding,
+    tip,
+    reference,
+    offline_behavior,
+    request: {api_version: parts.gateway.apiVersion, create},
+  };
+}
+
+async function sell(sale: Sale, draft: Draft): Promise<Collected> {
+  const {parts, journal, request} = sale;
+  for (;;) {
+    throwIfInterrupted(request.signal);
+    const {payment, claim} = await createOrResume(sale, draft);
+    if (claim === null) throw busy(payment);
+    try {
+      const current = (await journal.view()).state.payments.get(payment.local_id) ?? payment;
+      if (current.state === 'created') return {payment: await take(sale, current), fresh: true};
+    } finally {
+      claim.release();
+    }
+    // Its owner finished it while we waited: what became of it is the answer.
+    const earlier = await resultOfExisting(parts, journal, draft.binding.account, {
+      ...request,
+      amount: draft.amount,
+    });
+    if (earlier !== null) return {payment: earlier, fresh: false};
+  }
+}
+
+/** A new payment, or the one that holds the reference and has not had a card yet. */
+async function createOrResume(
+  sale: Sale,
+  draft: Draft,
+): Promise<{readonly payment: Payment; readonly claim: PaymentClaim | null}> {
+  const {journal, request} = sale;
+  const {result, records} = await journal.transact((state) => {
+    const decision = decideCreate(state, draft, statesNow(journal));
+    return {...decision, result: decision.result.holder?.payment ?? null};
+  });
+  const created = records.find((entry): entry is JournalRecord & {type: 'payment.created'} => {
+    return entry.type === 'payment.created' && entry.payment === draft.local_id;
+  });
+  const payment = created === undefined ? result : createdPayment(created);
+  if (payment === null) throw unexpectedHolder(draft);
+  checkSameOrder(payment, {amount: draft.amount, currency: draft.currency});
+  return {
+    payment,
+    claim: await journal.claim(payment.seq, created === undefined ? request.timeout_s * 1000 : 0),
+  };
+}
+
+/** A created payment this process owns, from here to its outcome. */
+async function take(sale: Sale, created: Payment): Promise<PaymentIntent> {
+  const {parts, journal} = sale;
+  const reach = await reachFor(sale, created);
+  let payment = created;
+  if (reach.kind === 'online') {
+    const settled = await createAtApi(parts, journal, payment, 1);
+    payment = settled.payment;
+    if (settled.last?.kind === 'stop') await endWith(journal, payment, credentialsError(settled.last.error));
+    if (settled.last?.kind === 'refused')
+      await endWith(journal, payment, apiRefused(payment, settled.last.error.message));
+  }
+  const online = reach.kind === 'online' && payment.id !== null;
+  await checkBeforeCard(sale, payment, online);
+  const card = await readCard(sale, payment);
+  return online ? authorize(sale, payment, card) : store(sale, payment, card);
+}
+
+async function reachFor(sale: Sale, payment: Payment): Promise<Reach> {
+  const {parts, journal, request} = sale;
+  if (payment.offline_behavior === 'force_offline') {
+    return {kind: 'offline', error: NOT_ASKED};
+  }
+  try {
+    const reach = await reachApi(parts, request.signal);
+    if (reach.kind === 'online') checkBinding(payment.binding, reach.binding);
+    return reach;
+  } catch (error) {
+    if (error instanceof StowpayError) await endWith(journal, payment, error);
+    throw error;
+  }
+}
+
+const NOT_ASKED = {
+  type: 'stowpay',
+  code: 'force_offline',
+  decline_code: null,
+  message: 'The network was not tried: force_offline.',
+  http_status: null,
+  request_id: null,
+};
+
+/** Refusals that need no card, so that nobody presents one in vain. */
+async function checkBeforeCard(
+  {parts, journal, pairing}: Sale,
+  payment: Payment,
+  online: boolean,
+): Promise<void> {
+  if (online) return;
+  if (payment.offline_behavior === 'require_online') await endWith(journal, payment, requireOnline(payment));
+  const terms = {offline_enabled: pairing.configuration.offline_enabled, policy: parts.policy()};
+  const refusal = refuseOfflineCreate(payment, terms);
+  if (refusal !== null) await endWithRefusal(journal, payment, refusal);
+}
+
+async function readCard(sale: Sale, payment: Payment): Promise<CardRead> {
+  const {reader, request, journal} = sale;
+  const currency = currencyOf(payment.currency);
+  const asked = {
+    amount: toCardAmount(payment.amount, currency),
+    currency: payment.currency,
+    currency_numeric: currency.numeric,
+    timeout_s: request.timeout_s,
+  };
+  let answer: CardAnswer;
+  try {
+    answer = await reader.collect(asked, request.onInput ?? (() => {}), request.signal);
+  } catch (error) {
+    // The reader is gone or faulty; no card data is in hand, so no money can have moved.
+    if (error instanceof StowpayError) await endWith(journal, payment, error);
+    throw error;
+  }
+  if (answer.kind === 'card') return answer.card;
+  if (answer.kind === 'no_card' && answer.reason === 'canceled' && request.signal?.aborted === true) {
+    await cancelInterrupted(journal, payment);
+    throwIfInterrupted(request.signal);
+  }
+  const refusal = refuseAnswer(answer);
+  if (refusal === null)
+    throw new StowpayError('unexpected', 'The reader gave an answer that is neither card nor refusal.');
+  await reader.showResult(false);
+  return endWithRefusal(journal, payment, refusal);
+}
+
+async function cancelInterrupted(journal: Journal, payment: Payment): Promise<void> {
+  const message = 'The card read was interrupted; no card was charged.';
+  await record(journal, payment, [
+    {type: 'payment.canceled', payment: payment.local_id, data: {reason: 'interrupted', message}},
+  ]);
+}
+
+/** Stores what was read, or refuses it, in one decision under the journal's lock. */
+async function store(sale: Sale, payment: Payment, card: CardRead): Promise<PaymentIntent> {
+  const {parts, journal, reader, details, pairing} = sale;
+  const policy = parts.policy();
+  const terms = {offline_enabled: pairing.configuration.offline_enabled, policy};
+  const {result, payment: after} = await decideOn(journal, payment, (state, current) => {
+    const time = timeNow(parts, state);
+    const confirm = confirmRequest(sale, card, Math.floor(time.ms / 1000));
+    const command = {payment: current, card, reader: details, confirm};
+    return decideStoreOffline(state, command, terms, time, statesNow(journal));
+  });
+  await reader.showResult(result.refusal === null);
+  if (result.refusal !== null) throw withPayment(refusalError(result.refusal), after);
+  return toPaymentIntent(after, after.state, card.cardholder_name);
+}
+
+function confirmRequest({parts, details}: Sale, card: CardRead, storedAt: number | null): JsonObject {
+  return parts.gateway.freezeConfirm({card, reader: details, stored_at: storedAt});
+}
+
+/** Sends what was read at once. Falls back to storing it only if nothing can have left this machine. */
+async function authorize(sale: Sale, created: Payment, card: CardRead): Promise<PaymentIntent> {
+  const {parts, journal, reader, details} = sale;
+  const {result, payment: attempted} = await decideOn(journal, created, (state, payment) => {
+    const {key} = nextKey(payment, 'confirm', parts.clock.now());
+    const confirm = confirmRequest(sale, card, null);
+    return decideAuthorize(state, {payment, card, reader: details, confirm, key}, timeNow(parts, state));
+  });
+  if (result.refusal !== null) {
+    await reader.showResult(false);
+    throw withPayment(refusalError(result.refusal), attempted);
+  }
+  const {payment, last} = await confirmAtApi(parts, journal, attempted);
+  if (last?.kind === 'never_sent' && payment.state === 'authorizing') {
+    return fallBack(sale, payment, card);
+  }
+  await reader.showResult(payment.state === 'authorized' || payment.state === 'captured');
+  return outcomeOnline(sale, payment, card);
+}
+
+async function fallBack(sale: Sale, payment: Payment, card: CardRead): Promise<PaymentIntent> {
+  sale.parts.device.setNetwork('offline', new Date(sale.parts.clock.now()).toISOString());
+  if (payment.offline_behavior !== 'require_online') return store(sale, payment, card);
+  await sale.reader.showResult(false);
+  return endWith(sale.journal, payment, requireOnline(payment));
+}
+
+async function outcomeOnline(sale: Sale, payment: Payment, card: CardRead): Promise<PaymentIntent> {
+  switch (payment.state) {
+    case 'authorized':
+    case 'captured': {
+      const told = payment.unclaimed ? await claimed(sale.journal, payment) : payment;
+      return toPaymentIntent(told, told.state, card.cardholder_name);
+    }
+    case 'declined':
+      throw withPayment(declined(payment), payment);
+    case 'refused':
+      throw withPayment(apiRefused(payment, payment.last_error?.message ?? ''), payment);
+    case 'quarantined':
+      throw withPayment(
+        new StowpayError('payment_quarantined', `${payment.local_id}: ${payment.reason?.message ?? ''}`, {
+          hint: 'Do not release the goods and do not collect again. Have a technician look: stowpay inspect.',
+        }),
+        payment,
+      );
+    default: {
+      const doubted = payment.state === 'in_doubt' ? payment : await leaveInDoubt(sale.journal, payment);
+      throw withPayment(inDoubt(doubted), doubted);
+    }
+  }
+}
+
+/** The API kept saying "not now": whether an earlier try took effect after all is settled by a later look. */
+async function leaveInDoubt(journal: Journal, payment: Payment): Promise<Payment> {
+  const data = {operation: 'confirm', outcome: 'in_doubt', error: payment.last_error} as const;
+  return record(journal, payment, [{type: 'payment.attempt_failed', payment: payment.local_id, data}]);
+}
+
+async function claimed(journal: Journal, payment: Payment): Promise<Payment> {
+  return record(journal, payment, [{type: 'payment.claimed', payment: payment.local_id, data: {}}]);
+}
+
+/** Ends a payment that took no money and never will, durably, then throws what the caller must hear. */
+async function endWith(journal: Journal, payment: Payment, error: StowpayError): Promise<never> {
+  if (error.code === 'interrupted' || error.code === 'terminated') await cancelInterrupted(journal, payment);
+  else {
+    const data = {code: error.code, message: error.message, card: null, policy: null};
+    await record(journal, payment, [{type: 'payment.refused', payment: payment.local_id, data}]);
+  }
+  throw error;
+}
+
+async function endWithRefusal(journal: Journal, payment: Payment, refusal: Refusal): Promise<never> {
+  const {records} = await journal.transact(() => refused(payment, refusal, null));
+  throw withPayment(refusalError(refusal), foldOver(payment, records));
+}

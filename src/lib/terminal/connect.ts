@@ -1,0 +1,174 @@
+import {judgeOfflineConnect, pairingDaysLeft} from '../core/connect-rules.js';
+import {StowpayError} from '../core/errors.js';
+import type {EventBody} from '../core/events.js';
+import type {Reader, ReaderIdentity, RemoteTerminal} from '../core/ports.js';
+import type {Pairing} from '../core/state.js';
+import {credentialsError, reachApi} from './network.js';
+import {type Parts, throwIfInterrupted, timeNow} from './parts.js';
+
+export interface ConnectRequest {
+  /** `serial:…`, `tcp:…` or `sim:`. */
+  readonly address: string;
+  readonly location: string | null;
+  /** Do not try the network. */
+  readonly offline: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface Connected {
+  readonly reader: ReaderIdentity & {readonly address: string};
+  readonly location: RemoteTerminal['location'];
+  readonly offline_enabled: boolean;
+  readonly network_status: 'online' | 'offline';
+  readonly account: string;
+  readonly livemode: boolean;
+  readonly pairing: {readonly how: Pairing['how']; readonly days_left: number};
+}
+
+type Paired = Extract<EventBody, {type: 'reader.paired'}>['data'];
+
+/**
+ * Opens the reader, checks it, and records it as the one to sell with. With network it fetches location and
+ * configuration; without, Stripe's 30-day rules apply. The journal is created by the first successful connect;
+ * a failed one changes nothing.
+ */
+export async function connect(parts: Parts, request: ConnectRequest): Promise<Connected> {
+  const reader = await parts.openReader(request.address, request.signal);
+  try {
+    const identity = await reader.identify(request.signal);
+    checkReader(identity, request.address, parts);
+    const paired = await pair(parts, request, identity);
+    throwIfInterrupted(request.signal);
+    await reader.prepare(new Date(parts.clock.now()), request.signal);
+    return await recordPairing(parts, paired);
+  } finally {
+    await closeQuietly(reader);
+  }
+}
+
+/** Closing a reader must not hide what happened before. */
+export async function closeQuietly(reader: Reader): Promise<void> {
+  try {
+    await reader.close();
+  } catch {
+    // The port is gone; there is nothing left to close.
+  }
+}
+
+/** Refuses a reader one must not sell with. */
+export function checkReader(identity: ReaderIdentity, address: string, parts: Pick<Parts, 'profile'>): void {
+  const name = `The reader at ${address} (${identity.type} ${identity.serial_number || 'without serial number'})`;
+  const details = {address, type: identity.type, serial_number: identity.serial_number};
+  if (!identity.encryption_enabled) {
+    throw new StowpayError('reader_not_encrypting', `${name} does not encrypt card data. Nothing was read.`, {
+      hint: 'Have encryption enabled in the reader (data encryption keys injected, encryption on), then connect again.',
+      details,
+    });
+  }
+  if (identity.key.state === 'missing') {
+    throw new StowpayError('reader_key_missing', `${name} has no encryption key.`, {
+      hint: 'Have a data encryption key injected, then connect again.',
+      details,
+    });
+  }
+  if (identity.key.state === 'end_of_life') {
+    throw new StowpayError('reader_key_exhausted', `${name} has used up its encryption key.`, {
+      hint: 'Replace the reader or have a new key injected.',
+      details,
+    });
+  }
+  if (identity.test_key && !parts.profile.sandbox) {
+    throw new StowpayError(
+      'test_key_outside_sandbox',
+      `${name} encrypts with a published test key; anybody could read its cards.`,
+      {
+        hint: 'Use it with --profile sandbox only. Real cards need a reader with a key of your processor.',
+        details,
+      },
+    );
+  }
+}
+
+async function pair(parts: Parts, request: ConnectRequest, identity: ReaderIdentity): Promise<Paired[]> {
+  if (!request.offline) {
+    const online = await pairOnline(parts, request, identity);
+    if (online !== null) return [online];
+  }
+  return pairOffline(parts, request, identity);
+}
+
+async function pairOnline(
+  parts: Parts,
+  {address, location, signal}: ConnectRequest,
+  identity: ReaderIdentity,
+): Promise<Paired | null> {
+  const reach = await reachApi(parts, signal);
+  if (reach.kind === 'offline') return null;
+  const outcome = await parts.gateway.terminal(location, signal);
+  switch (outcome.kind) {
+    case 'delivered':
+      return {
+        profile: parts.profile.name,
+        address,
+        identity,
+        ...outcome.value,
+        binding: reach.binding,
+        how: 'online',
+      };
+    case 'refused':
+    case 'declined':
+      throw new StowpayError(
+        'profile_invalid',
+        `The payment API does not give ${location === null ? 'a location' : `location ${location}`}: ${outcome.error.message}`,
+        {
+          hint: 'Check --location, and that the account has a terminal location.',
+          details: {...outcome.error},
+        },
+      );
+    case 'stop':
+      throw credentialsError(outcome.error);
+    case 'never_sent':
+    case 'in_doubt':
+    case 'retry':
+      return null;
+  }
+}
+
+async function pairOffline(
+  parts: Parts,
+  {address, location}: ConnectRequest,
+  identity: ReaderIdentity,
+): Promise<Paired[]> {
+  const common = {profile: parts.profile.name, address, identity};
+  const known = parts.journals.exists ? (await parts.journals.open().view()).state : null;
+  const paired = known?.paired ?? null;
+  if (paired === null && parts.provision !== null) {
+    return [{...common, ...parts.provision, how: 'provisioned'}];
+  }
+  const now = timeNow(parts, known ?? {last_at: null}).ms;
+  const rules = {identity, location, seen: known?.seen ?? new Map(), last: paired, now};
+  const {binding, configuration, location: where} = judgeOfflineConnect(rules);
+  return [{...common, binding, configuration, location: where, how: 'offline'}];
+}
+
+async function recordPairing(parts: Parts, pairings: readonly Paired[]): Promise<Connected> {
+  const journal = await parts.journals.initialise();
+  const {result: now} = await journal.transact((state) => ({
+    events: pairings.map((data) => ({type: 'reader.paired', data}) as const),
+    result: timeNow(parts, state).ms,
+  }));
+  const {state} = await journal.view();
+  const paired = state.paired as Pairing;
+  const basis = state.seen.get(
+    `type ${paired.binding.account} ${paired.identity.type} ${paired.location.id}`,
+  );
+  return {
+    reader: {...paired.identity, address: paired.address},
+    location: paired.location,
+    offline_enabled: paired.configuration.offline_enabled,
+    network_status: paired.how === 'online' ? 'online' : 'offline',
+    account: paired.binding.account,
+    livemode: paired.binding.livemode,
+    pairing: {how: paired.how, days_left: basis === undefined ? 0 : pairingDaysLeft(basis, now)},
+  };
+}

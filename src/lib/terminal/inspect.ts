@@ -1,0 +1,195 @@
+import {type Diagnosis, diagnose} from '../core/diagnosis.js';
+import type {JournalRecord} from '../core/events.js';
+import {
+  type Bucket,
+  type Payment,
+  type PaymentIntent,
+  type PaymentState,
+  STATES,
+  toPaymentIntent,
+} from '../core/payment.js';
+import type {ApiError, Journal} from '../core/ports.js';
+import {everyPayment, findPayments} from './find.js';
+import {storiesOf} from './history.js';
+import {type Parts, statesNow, timeNow} from './parts.js';
+
+export interface InspectRequest {
+  readonly names: readonly string[];
+  readonly states: readonly PaymentState[];
+  readonly buckets: readonly Bucket[];
+  /** Newest first; null for all. */
+  readonly limit: number | null;
+}
+
+export interface TimelineEntry {
+  readonly seq: number;
+  readonly at: string;
+  readonly type: string;
+  /** One line for a person. */
+  readonly text: string;
+}
+
+export interface Attempt {
+  readonly at: string;
+  readonly operation: string;
+  readonly idempotency_key: string;
+  /** `open` while no outcome is journalled. */
+  readonly outcome: string;
+  readonly settled_at: string | null;
+  readonly request_id: string | null;
+  readonly error: Pick<ApiError, 'type' | 'code' | 'decline_code' | 'message' | 'http_status'> | null;
+}
+
+export interface Inspected extends PaymentIntent {
+  readonly account: string;
+  readonly origin: string;
+  readonly reader: Payment['reader'];
+  readonly updated: string;
+  readonly reason: Payment['reason'];
+  readonly timeline: readonly TimelineEntry[];
+  readonly attempts: readonly Attempt[];
+  readonly diagnosis: Diagnosis;
+}
+
+/** Every payment that fits, newest first. */
+export async function list(parts: Parts, request: InspectRequest): Promise<readonly PaymentIntent[]> {
+  const journal = parts.journals.open();
+  const {state} = await journal.view();
+  const effective = statesNow(journal);
+  const open = request.buckets.length > 0 && !request.buckets.includes('done');
+  const payments = open ? [...state.payments.values()] : await everyPayment(journal);
+  const fitting = payments
+    .map((payment) => state.payments.get(payment.local_id) ?? payment)
+    .map((payment) => ({payment, now: effective(payment)}))
+    .filter(({now}) => request.states.length === 0 || request.states.includes(now))
+    .filter(({now}) => request.buckets.length === 0 || request.buckets.includes(STATES[now].bucket))
+    .sort((a, b) => b.payment.seq - a.payment.seq);
+  return fitting
+    .slice(0, request.limit ?? fitting.length)
+    .map(({payment, now}) => toPaymentIntent(payment, now));
+}
+
+/** The whole story of the payments named. Throws `payment_not_found` or `payment_ambiguous`. */
+export async function inspect(parts: Parts, names: readonly string[]): Promise<readonly Inspected[]> {
+  const journal = parts.journals.open();
+  const {state} = await journal.view();
+  const payments = await findPayments(journal, state, names);
+  const wanted = new Set(payments.map(({local_id}) => local_id));
+  const stories = await storiesOf(journal, (localId) => wanted.has(localId));
+  const now = timeNow(parts, state).ms;
+  const inspected: Inspected[] = [];
+  for (const payment of payments) {
+    const records = stories.get(payment.local_id)?.records ?? [];
+    inspected.push(await inspectOne(journal, payment, records, now));
+  }
+  return inspected;
+}
+
+async function inspectOne(
+  journal: Journal,
+  payment: Payment,
+  records: readonly JournalRecord[],
+  now: number,
+): Promise<Inspected> {
+  const state = statesNow(journal)(payment);
+  const name = (await journal.privateData(payment.local_id).catch(() => null))?.cardholder_name ?? null;
+  return {
+    ...toPaymentIntent(payment, state, name),
+    account: payment.binding.account,
+    origin: payment.binding.origin,
+    reader: payment.reader,
+    updated: payment.updated_at,
+    reason: payment.reason,
+    timeline: records.map(timelineEntry),
+    attempts: attemptsOf(records),
+    diagnosis: diagnose(payment, state, now),
+  };
+}
+
+function timelineEntry(record: JournalRecord): TimelineEntry {
+  return {seq: record.seq, at: record.at, type: record.type, text: textOf(record)};
+}
+
+function textOf(record: JournalRecord): string {
+  switch (record.type) {
+    case 'payment.created':
+      return 'created';
+    case 'payment.authorizing':
+      return 'card read; about to be authorised online';
+    case 'payment.accepted_offline':
+      return 'card read; accepted offline and stored';
+    case 'payment.refused':
+      return `refused (${record.data.code})`;
+    case 'payment.attempted':
+      return `${record.data.operation} sent`;
+    case 'payment.delivered':
+      return `${record.data.operation} ${record.data.looked ? 'found at' : 'answered by'} the API: ${record.data.intent.id} is ${record.data.intent.status}`;
+    case 'payment.declined':
+      return `declined: ${record.data.error.decline_code ?? record.data.error.code ?? record.data.error.message}`;
+    case 'payment.attempt_failed':
+      return `${record.data.operation}: ${record.data.outcome.replaceAll('_', ' ')}${record.data.error === null ? '' : ` (${record.data.error.message})`}`;
+    case 'payment.capture_attempted':
+      return `capture of ${record.data.amount} sent`;
+    case 'payment.captured':
+      return `captured ${record.data.intent.amount_received}${record.data.looked ? ' (found at the API)' : ''}`;
+    case 'payment.canceled':
+      return `canceled (${record.data.reason})`;
+    case 'payment.quarantined':
+      return `set aside for a person (${record.data.code})`;
+    case 'payment.claimed':
+      return 'its outcome was told to the caller';
+    case 'journal.opened':
+    case 'journal.recovered':
+    case 'reader.paired':
+      return record.type;
+  }
+}
+
+function attemptsOf(records: readonly JournalRecord[]): readonly Attempt[] {
+  const attempts: Attempt[] = [];
+  for (const record of records) {
+    if (record.type === 'payment.attempted' || record.type === 'payment.capture_attempted') {
+      const operation = record.type === 'payment.attempted' ? record.data.operation : 'capture';
+      attempts.push({
+        at: record.at,
+        operation,
+        idempotency_key: record.data.key,
+        outcome: 'open',
+        settled_at: null,
+        request_id: null,
+        error: null,
+      });
+      continue;
+    }
+    const settled = settlement(record);
+    const last = attempts.at(-1);
+    if (settled !== null && last?.outcome === 'open') attempts[attempts.length - 1] = {...last, ...settled};
+  }
+  return attempts;
+}
+
+function settlement(
+  record: JournalRecord,
+): Pick<Attempt, 'outcome' | 'settled_at' | 'request_id' | 'error'> | null {
+  switch (record.type) {
+    case 'payment.delivered':
+    case 'payment.captured':
+      return {outcome: 'delivered', settled_at: record.at, request_id: record.data.request_id, error: null};
+    case 'payment.declined':
+      return {outcome: 'declined', settled_at: record.at, ...errorOf(record.data.error)};
+    case 'payment.attempt_failed':
+      return {outcome: record.data.outcome, settled_at: record.at, ...errorOf(record.data.error)};
+    case 'payment.canceled':
+      return {outcome: 'canceled', settled_at: record.at, request_id: null, error: null};
+    case 'payment.quarantined':
+      return {outcome: 'quarantined', settled_at: record.at, ...errorOf(record.data.error)};
+    default:
+      return null;
+  }
+}
+
+function errorOf(error: ApiError | null): Pick<Attempt, 'request_id' | 'error'> {
+  if (error === null) return {request_id: null, error: null};
+  const {request_id, ...shown} = error;
+  return {request_id, error: shown};
+}

@@ -1,0 +1,53 @@
+import type {Payment} from '../core/payment.js';
+import type {ApiError} from '../core/ports.js';
+import {credentialsError} from './network.js';
+import type {Parts} from './parts.js';
+
+/** Keys are remembered by the API for a day at least; an hour is left for clocks. */
+const KEY_LIFETIME_MS = 23 * 3600 * 1000;
+
+export type Leftovers =
+  | {readonly kind: 'known'; readonly intents: ReadonlyMap<string, string>}
+  | {readonly kind: 'unavailable'; readonly error: ApiError};
+
+/**
+ * Intents the API already holds for payments that our journal says were never sent, by local id.
+ *
+ * A journal restored from an old backup looks healthy but has forgotten what was forwarded since. So payments
+ * stored longer ago than keys live are looked up before their first attempt: one list of the intents since the
+ * oldest of them, matched by `metadata.stowpay_id`. (Search lags and proves nothing.)
+ *
+ * Without the list such payments must not be sent: `unavailable`. Throws `authentication_failed`.
+ */
+export async function leftoverIntents(
+  parts: Parts,
+  payments: readonly Payment[],
+  signal: AbortSignal | undefined,
+): Promise<Leftovers> {
+  const now = parts.clock.now();
+  const old = payments.filter(
+    (payment) =>
+      payment.id === null &&
+      payment.stored_at !== null &&
+      Math.abs(now - Date.parse(payment.stored_at)) > KEY_LIFETIME_MS,
+  );
+  const known = new Map<string, string>();
+  if (old.length === 0) return {kind: 'known', intents: known};
+  const wanted = new Set(old.map(({local_id}) => local_id));
+  const since = Math.floor(Math.min(...old.map(({created_at}) => Date.parse(created_at))) / 1000);
+  for await (const page of parts.gateway.listPaymentIntents(Math.max(0, since - 3600), signal)) {
+    if (page.kind === 'stop') throw credentialsError(page.error);
+    if (page.kind !== 'delivered') return {kind: 'unavailable', error: page.error};
+    for (const {id, metadata, status} of page.value) {
+      const local = metadata.stowpay_id;
+      if (local !== undefined && wanted.has(local) && isBetter(status, known.has(local)))
+        known.set(local, id);
+    }
+  }
+  return {kind: 'known', intents: known};
+}
+
+/** Of several intents for one payment the one that moved money counts, then the newest (they come newest first). */
+function isBetter(status: string, haveOne: boolean): boolean {
+  return !haveOne || status === 'succeeded' || status === 'requires_capture';
+}

@@ -1,0 +1,105 @@
+import {foldPayment} from '../core/apply-payment.js';
+import type {Decision} from '../core/decide.js';
+import {StowpayError} from '../core/errors.js';
+import type {EventBody, JournalRecord} from '../core/events.js';
+import type {Binding, Payment} from '../core/payment.js';
+import type {Policy} from '../core/policy.js';
+import type {Clock, Device, Gateway, Journal, OpenReader, Random, RemoteTerminal} from '../core/ports.js';
+import {type EffectiveState, effectiveStates, type State} from '../core/state.js';
+import {type EffectiveTime, effectiveTime} from '../core/time.js';
+
+/** What the profile says about this run. */
+export interface Profile {
+  readonly name: string;
+  readonly sandbox: boolean;
+  /** The merchant's backend captures; an authorised payment does not keep a device from being wiped. */
+  readonly captures_elsewhere: boolean;
+}
+
+/** Where journals come from. */
+export interface Journals {
+  readonly exists: boolean;
+  /** Throws `journal_not_found`. One journal per run: opening again gives the same. */
+  open(): Journal;
+  /** Opens, creating keys and first segment when there is none. */
+  initialise(): Promise<Journal>;
+}
+
+/** What a sandbox device is born with. */
+export interface Provision extends RemoteTerminal {
+  readonly binding: Binding;
+}
+
+/** Everything the use cases work with; built in one place, `lib/index.ts`. */
+export interface Parts {
+  readonly profile: Profile;
+  readonly directory: string;
+  readonly journals: Journals;
+  readonly device: Device;
+  readonly gateway: Gateway;
+  readonly openReader: OpenReader;
+  /** Read when needed, so that a bad policy file stops selling but not diagnosing. Throws `policy_invalid`. */
+  readonly policy: () => Policy;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Null outside the sandbox. */
+  readonly provision: Provision | null;
+}
+
+/** The states payments are really in now: a process that owned one may be gone. */
+export function statesNow(journal: Journal): EffectiveState {
+  return effectiveStates((seq) => journal.owned(seq));
+}
+
+/** The time rules go by. */
+export function timeNow(parts: Pick<Parts, 'clock'>, state: Pick<State, 'last_at'>): EffectiveTime {
+  return effectiveTime(parts.clock.now(), state.last_at);
+}
+
+/**
+ * Journals events of one payment this process owns, and returns the payment as it is then.
+ * Resolves when they are durable.
+ */
+export async function record(
+  journal: Journal,
+  payment: Payment,
+  events: readonly EventBody[],
+): Promise<Payment> {
+  const {records} = await journal.transact(() => ({events, result: null}));
+  return foldOver(payment, records);
+}
+
+/** The payment after records that were just written; records of other payments and of recovery do not concern it. */
+export function foldOver(payment: Payment, records: readonly JournalRecord[]): Payment {
+  let after = payment;
+  for (const entry of records) {
+    if ('payment' in entry && entry.payment === payment.local_id) after = foldPayment(after, entry);
+  }
+  return after;
+}
+
+/** Decides on one owned payment in the state it is in under the lock, and returns it as it is then. */
+export async function decideOn<T>(
+  journal: Journal,
+  payment: Payment,
+  decide: (state: State, current: Payment) => Decision<T>,
+): Promise<{readonly result: T; readonly payment: Payment}> {
+  let current = payment;
+  const {result, records} = await journal.transact((state) => {
+    current = state.payments.get(payment.local_id) ?? payment;
+    return decide(state, current);
+  });
+  return {result, payment: foldOver(current, records)};
+}
+
+/** Throws what a caller must hear when the signal was raised: the state is safe. */
+export function throwIfInterrupted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted !== true) return;
+  throw signal.reason instanceof StowpayError ? signal.reason : interrupted();
+}
+
+export function interrupted(message = 'Interrupted.'): StowpayError {
+  return new StowpayError('interrupted', message, {
+    hint: 'Nothing is left half-done. Run the command again, a sale with the same --reference.',
+  });
+}

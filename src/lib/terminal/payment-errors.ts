@@ -1,0 +1,98 @@
+import {StowpayError} from '../core/errors.js';
+import {formatAmount} from '../core/money.js';
+import {type Payment, toPaymentIntent} from '../core/payment.js';
+
+/** The errors a collect ends with: what happened, what it means for the money, what to do. */
+
+export function notConnected(): StowpayError {
+  return new StowpayError(
+    'reader_not_connected',
+    'No reader is connected. No card was read and nothing was stored.',
+    {
+      hint: 'Run stowpay connect first, for example: stowpay connect --reader sim:',
+    },
+  );
+}
+
+/** The reference's payment left the open list between two looks: it closed just now. */
+export function unexpectedHolder(draft: {readonly reference: string | null}): StowpayError {
+  return new StowpayError(
+    'payment_busy',
+    `Reference ${draft.reference} is just being settled by another process.`,
+    {
+      hint: 'Run the command again.',
+    },
+  );
+}
+
+export function busy(payment: Payment): StowpayError {
+  return new StowpayError(
+    'payment_busy',
+    `Another process is collecting ${payment.local_id} (reference ${payment.reference}) now. ` +
+      'No card was read by this command.',
+    {
+      hint: 'Wait for it, then run the command again with the same --reference.',
+      details: {local_id: payment.local_id},
+    },
+  );
+}
+
+export function requireOnline(payment: Payment): StowpayError {
+  return new StowpayError(
+    'not_connected_to_internet_and_require_online_set',
+    `There is no network, and ${formatAmount(payment.amount, payment.currency)} was to be taken online only. ` +
+      'No money was taken and no payment was stored.',
+    {
+      hint: 'Try again when the network is back, or allow prefer_online.',
+      details: {local_id: payment.local_id},
+    },
+  );
+}
+
+export function declined(payment: Payment): StowpayError {
+  const error = payment.last_error;
+  const card =
+    payment.card === null ? 'The card' : `The ${payment.card.brand} card ending in ${payment.card.last4}`;
+  return new StowpayError(
+    'card_declined',
+    `${card} was declined for ${formatAmount(payment.amount, payment.currency)}: ${error?.message ?? 'no reason given'} ` +
+      'No money was taken.',
+    {
+      hint: 'Ask for another card.',
+      details: {code: error?.code ?? null, decline_code: error?.decline_code ?? null},
+    },
+  );
+}
+
+export function inDoubt(payment: Payment): StowpayError {
+  return new StowpayError(
+    'payment_in_doubt',
+    `It is not known whether ${payment.local_id} over ${formatAmount(payment.amount, payment.currency)} was charged: ` +
+      'the answer of the payment API was lost.',
+    {
+      hint:
+        'Do not release the goods and do not collect again with another reference. ' +
+        `When the network is back, stowpay forward ${payment.local_id} finds out.`,
+    },
+  );
+}
+
+export function apiRefused(payment: Payment, message: string): StowpayError {
+  return new StowpayError(
+    'api_refused',
+    `The payment API refused ${payment.local_id}: ${message} No money was taken.`,
+    {
+      hint: 'Have a technician look: the request itself is not accepted.',
+      details: {local_id: payment.local_id},
+    },
+  );
+}
+
+/** The same error, naming the payment it is about. */
+export function withPayment(error: StowpayError, payment: Payment): StowpayError {
+  return new StowpayError(error.code, error.message, {
+    hint: error.hint,
+    details: {...error.details, local_id: payment.local_id, payment: toPaymentIntent(payment)},
+    cause: error.cause,
+  });
+}

@@ -1,0 +1,265 @@
+import {attemptEvent, lookEvents, nextKey, outcomeEvents} from '../core/attempts.js';
+import type {SealedCardData} from '../core/card.js';
+import {StowpayError} from '../core/errors.js';
+import type {EventBody} from '../core/events.js';
+import type {Payment} from '../core/payment.js';
+import type {FrozenCall, Journal, JsonObject, Outcome, RemoteIntent} from '../core/ports.js';
+import {credentialsError} from './network.js';
+import {type Parts, record} from './parts.js';
+
+/** How often one run sends or looks before it leaves a payment for the next. */
+const TRIES = 4;
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 5_000;
+
+/** Where an act on one payment ended. */
+export interface Settled {
+  readonly payment: Payment;
+  /** The last outcome seen; null when nothing had to be asked. */
+  readonly last: Outcome<RemoteIntent> | null;
+}
+
+/**
+ * Has the API know the payment: sends the frozen create until it is answered or this run gives up.
+ * An answer lost here leaves at worst an unconfirmed intent, which moves no money, so it is simply sent again.
+ * The caller owns the payment.
+ */
+export async function createAtApi(
+  parts: Parts,
+  journal: Journal,
+  start: Payment,
+  tries = TRIES,
+): Promise<Settled> {
+  let payment = start;
+  let last: Outcome<RemoteIntent> | null = null;
+  for (let attempt = 1; payment.id === null && attempt <= tries; attempt += 1) {
+    const next = nextKey(payment, 'create', parts.clock.now());
+    payment = await record(journal, payment, [attemptEvent(payment, 'create', next)]);
+    last = await parts.gateway.createPaymentIntent(frozen(payment, next.key, payment.create_request));
+    payment = await record(journal, payment, outcomeEvents(payment, 'create', last));
+    if (!mayRepeat(last) || attempt === tries) break;
+    await pause(parts, attempt, last);
+  }
+  return {payment, last};
+}
+
+/**
+ * Confirms a payment whose id is journalled: exactly once, by looking instead of guessing. A doubt is settled by
+ * retrieving the intent; only an intent that a look has shown untouched is confirmed again. The caller owns the payment.
+ *
+ * @throws authentication_failed or forwarding_not_supported after journalling that nothing was sent on
+ */
+export async function confirmAtApi(
+  parts: Parts,
+  journal: Journal,
+  start: Payment,
+  tries = TRIES,
+): Promise<Settled> {
+  let payment = start;
+  let last: Outcome<RemoteIntent> | null = null;
+  for (let attempt = 1; attempt <= tries; attempt += 1) {
+    if (payment.state === 'in_doubt') {
+      const looked = await lookAtApi(parts, journal, payment);
+      payment = looked.payment;
+      last = looked.last;
+    }
+    if (needsConfirm(payment)) {
+      const sealed = await sealedDataOf(journal, payment);
+      if (sealed === null) {
+        return {payment: await record(journal, payment, [withoutSealedData(payment)]), last};
+      }
+      const sent = await sendConfirm(parts, journal, payment, sealed);
+      payment = await recordConfirm(parts, journal, sent.payment, sent.last);
+      last = sent.last;
+    }
+    const again =
+      last !== null && (payment.state === 'in_doubt' || (needsConfirm(payment) && mayRepeat(last)));
+    if (!again || attempt === tries) break;
+    await pause(parts, attempt, last);
+  }
+  return {payment, last};
+}
+
+function needsConfirm(payment: Payment): boolean {
+  return payment.state === 'accepted_offline' || payment.state === 'authorizing';
+}
+
+/** The attempt is durable before the request leaves; `payment` may carry one that is journalled and not yet sent. */
+async function sendConfirm(
+  parts: Parts,
+  journal: Journal,
+  start: Payment,
+  sealed: SealedCardData,
+): Promise<{readonly payment: Payment; readonly last: Outcome<RemoteIntent>}> {
+  let payment = start;
+  if (payment.attempt?.operation !== 'confirm') {
+    const next = nextKey(payment, 'confirm', parts.clock.now());
+    payment = await record(journal, payment, [attemptEvent(payment, 'confirm', next)]);
+  }
+  const call = frozen(payment, payment.attempt?.key ?? '', start.confirm_request ?? {});
+  return {payment, last: await parts.gateway.confirmPaymentIntent(start.id ?? '', call, sealed)};
+}
+
+/** The sealed card data of a payment; null when it is gone or was altered, which is this payment's fault alone. */
+async function sealedDataOf(journal: Journal, payment: Payment): Promise<SealedCardData | null> {
+  try {
+    return (await journal.privateData(payment.local_id))?.sealed ?? null;
+  } catch (error) {
+    if (error instanceof StowpayError && error.code === 'journal_damaged') return null;
+    throw error;
+  }
+}
+
+function withoutSealedData(payment: Payment): EventBody {
+  const message = 'The sealed card data of this payment is missing or was altered, so it cannot be sent.';
+  const data = {code: 'sealed_data_lost', message, error: null};
+  return {type: 'payment.quarantined', payment: payment.local_id, data};
+}
+
+async function recordConfirm(
+  parts: Parts,
+  journal: Journal,
+  before: Payment,
+  outcome: Outcome<RemoteIntent>,
+): Promise<Payment> {
+  if (outcome.kind === 'refused') return settleRefused(parts, journal, before, outcome);
+  const payment = await record(journal, before, outcomeEvents(before, 'confirm', outcome));
+  if (outcome.kind === 'stop') throw credentialsError(outcome.error);
+  return payment;
+}
+
+/** The API refused the confirm as such: perhaps because it is confirmed already. Look once, by id, before believing it. */
+async function settleRefused(
+  parts: Parts,
+  journal: Journal,
+  before: Payment,
+  refused: Extract<Outcome<RemoteIntent>, {kind: 'refused'}>,
+): Promise<Payment> {
+  const look = await parts.gateway.retrievePaymentIntent(before.id ?? '');
+  if (look.kind === 'delivered') {
+    const events = lookEvents(before, look.value, look.request_id, false);
+    if (!isUntouched(events)) return record(journal, before, events);
+  } else if (look.kind !== 'refused') {
+    return record(
+      journal,
+      before,
+      outcomeEvents(before, 'confirm', {kind: 'in_doubt', error: refused.error}),
+    );
+  }
+  return record(journal, before, [
+    ...outcomeEvents(before, 'confirm', refused),
+    afterRefusal(before, refused),
+  ]);
+}
+
+/** A stored payment is kept for a person; one whose customer is still there is over. */
+function afterRefusal(
+  payment: Payment,
+  {error}: Extract<Outcome<RemoteIntent>, {kind: 'refused'}>,
+): EventBody {
+  const message = `The payment API refused it: ${error.message} (request ${error.request_id ?? 'unknown'})`;
+  if (payment.stored_at !== null) {
+    return {
+      type: 'payment.quarantined',
+      payment: payment.local_id,
+      data: {code: 'api_refused', message, error},
+    };
+  }
+  return {
+    type: 'payment.refused',
+    payment: payment.local_id,
+    data: {code: 'api_refused', message, card: null, policy: null},
+  };
+}
+
+function isUntouched(events: readonly EventBody[]): boolean {
+  return events.some(
+    (event) => event.type === 'payment.attempt_failed' && event.data.outcome === 'untouched',
+  );
+}
+
+/**
+ * Settles a doubt by retrieving the intent. Moves no money.
+ * Afterwards the payment is settled, known to be untouched, or still in doubt because the API did not tell.
+ */
+export async function lookAtApi(parts: Parts, journal: Journal, payment: Payment): Promise<Settled> {
+  const last = await parts.gateway.retrievePaymentIntent(payment.id ?? '');
+  switch (last.kind) {
+    case 'delivered': {
+      const unclaimed = payment.stored_at === null;
+      const events = lookEvents(payment, last.value, last.request_id, unclaimed);
+      return {payment: await record(journal, payment, events), last};
+    }
+    case 'refused': {
+      const message = `The payment API does not know ${payment.id}: ${last.error.message}`;
+      const data = {code: 'api_refused', message, error: last.error};
+      const event: EventBody = {type: 'payment.quarantined', payment: payment.local_id, data};
+      return {payment: await record(journal, payment, [event]), last};
+    }
+    case 'stop':
+      throw credentialsError(last.error);
+    case 'declined':
+    case 'never_sent':
+    case 'retry':
+    case 'in_doubt':
+      return {payment, last};
+  }
+}
+
+/**
+ * A look found the intent untouched, but the lost confirm may still be on its way. Cancelling the intent at the
+ * API makes sure that it can never take effect: `canceled`; else the doubt stays. The caller owns the payment.
+ */
+export async function voidUntouched(parts: Parts, journal: Journal, untouched: Payment): Promise<Settled> {
+  const next = nextKey(untouched, 'cancel', parts.clock.now());
+  const payment = await record(journal, untouched, [attemptEvent(untouched, 'cancel', next)]);
+  const last = await parts.gateway.cancelPaymentIntent(payment.id ?? '', frozen(payment, next.key, {}));
+  const of = payment.local_id;
+  if (last.kind === 'delivered' && last.value.status === 'canceled') {
+    const message =
+      'The collect was interrupted before the payment took effect; it was cancelled at the API.';
+    const event: EventBody = {type: 'payment.canceled', payment: of, data: {reason: 'interrupted', message}};
+    return {payment: await record(journal, payment, [event]), last};
+  }
+  const outcome = last.kind === 'delivered' || last.kind === 'declined' ? 'in_doubt' : last.kind;
+  const error = last.kind === 'delivered' ? null : last.error;
+  const failed: EventBody = {
+    type: 'payment.attempt_failed',
+    payment: of,
+    data: {operation: 'cancel', outcome, error},
+  };
+  const doubted = await record(journal, payment, [failed]);
+  if (last.kind === 'stop') throw credentialsError(last.error);
+  return {payment: doubted, last};
+}
+
+/** Journals what a dead sender left open, so that the payment is in the state it is really in. */
+export async function recovered(journal: Journal, payment: Payment): Promise<Payment> {
+  if (payment.attempt === null || payment.attempt.operation === 'capture') return payment;
+  const {operation} = payment.attempt;
+  return record(journal, payment, [
+    {
+      type: 'payment.attempt_failed',
+      payment: payment.local_id,
+      data: {operation, outcome: 'interrupted', error: null},
+    },
+  ]);
+}
+
+export function frozen(payment: Payment, key: string, params: JsonObject): FrozenCall {
+  return {api_version: payment.api_version, idempotency_key: key, params};
+}
+
+/** The same request may be sent again in this run. Without any network there is nothing to wait for. */
+export function mayRepeat(outcome: Outcome<unknown>): boolean {
+  return outcome.kind === 'retry' || outcome.kind === 'in_doubt';
+}
+
+/** Full jitter, doubling, capped; longer when the API asks for it (up to the cap). */
+export function pause(parts: Parts, attempt: number, outcome: Outcome<unknown> | null): Promise<void> {
+  const ceiling = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt);
+  const [byte = 128] = parts.random(1);
+  const asked = outcome?.kind === 'retry' ? (outcome.retry_after_ms ?? 0) : 0;
+  const wait = Math.max(Math.min(asked, LONGEST_PAUSE_MS), (byte / 255) * ceiling);
+  return new Promise((resolve) => setTimeout(resolve, wait));
+}

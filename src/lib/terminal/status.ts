@@ -1,0 +1,209 @@
+import {pairingDaysLeft} from '../core/connect-rules.js';
+import {StowpayError} from '../core/errors.js';
+import {BUCKETS, type Bucket, type Payment, type PaymentState, STATES} from '../core/payment.js';
+import type {Policy} from '../core/policy.js';
+import type {JournalHealth, NetworkStatus} from '../core/ports.js';
+import {
+  amountsByCurrency,
+  type EffectiveState,
+  offlinePayments,
+  type Pairing,
+  type State,
+  type Tally,
+  tallies,
+} from '../core/state.js';
+import {type Parts, statesNow, timeNow} from './parts.js';
+
+export interface Limit {
+  readonly rule: string;
+  readonly currency: string | null;
+  readonly limit: number;
+  readonly used: number;
+  readonly left: number;
+}
+
+export interface Status {
+  readonly data_directory: string;
+  readonly device: string | null;
+  readonly profile: string;
+  readonly livemode: boolean | null;
+  readonly accounts: readonly string[];
+  readonly network_status: NetworkStatus;
+  readonly offline_enabled: boolean;
+  readonly offline_payments_count: number;
+  readonly offline_payment_amounts_by_currency: Readonly<Record<string, number>>;
+  readonly oldest_stored_at: string | null;
+  readonly oldest_age_s: number | null;
+  /** The clock stands behind the journal: ages are lower bounds. */
+  readonly clock_uncertain: boolean;
+  readonly buckets: Readonly<Record<Bucket, number>>;
+  readonly states: Readonly<Partial<Record<PaymentState, Tally>>>;
+  readonly limits: readonly Limit[];
+  readonly reader: {
+    readonly address: string;
+    readonly type: string;
+    readonly serial_number: string;
+    readonly firmware: string;
+    readonly location: string;
+  } | null;
+  readonly pairing: {readonly how: Pairing['how']; readonly at: string; readonly days_left: number} | null;
+  readonly last_forwarded_at: string | null;
+  readonly journal: {readonly seq: number; readonly ok: boolean; readonly damage: string | null};
+}
+
+/** The queue and everything around it, lock-free. Also of a damaged journal, as far as it verifies. */
+export async function status(parts: Parts): Promise<Status> {
+  const journal = parts.journals.open();
+  const {state, health} = await journal.view();
+  return statusOf(parts, state, health, statesNow(journal));
+}
+
+export interface SafetyCheck {
+  readonly status: Status;
+  /** Payments that a wipe now would lose, oldest first. */
+  readonly blocking: readonly {
+    readonly local_id: string;
+    readonly state: PaymentState;
+    readonly amount: number;
+    readonly currency: string;
+  }[];
+  /** Null when nothing would be lost. */
+  readonly error: StowpayError | null;
+}
+
+/**
+ * Would anything be lost if this device were wiped now? Answered under the journal's lock, over all accounts, after
+ * verifying every line.
+ *
+ * @param capturedElsewhere the merchant's backend captures: an authorised payment does not block
+ */
+export async function checkSafeToWipe(parts: Parts, capturedElsewhere: boolean): Promise<SafetyCheck> {
+  const journal = parts.journals.open();
+  const health = await journal.verify();
+  const {state} = health.ok ? await freshState(parts) : await journal.view();
+  const effective = statesNow(journal);
+  const shown = statusOf(parts, state, health, effective);
+  const elsewhere = capturedElsewhere || parts.profile.captures_elsewhere;
+  const blocking = [...state.payments.values()]
+    .map((payment) => ({payment, state: effective(payment)}))
+    .filter((one) => STATES[one.state].blocksWipe && !(elsewhere && one.state === 'authorized'))
+    .sort((a, b) => a.payment.seq - b.payment.seq)
+    .map(({payment: {local_id, amount, currency}, state: now}) => ({local_id, state: now, amount, currency}));
+  return {status: shown, blocking, error: verdict(health, blocking)};
+}
+
+/** Under the lock: what every process has acknowledged up to now. */
+async function freshState(parts: Parts): Promise<{readonly state: State}> {
+  const {result} = await parts.journals.open().transact((state) => ({events: [], result: state}));
+  return {state: result};
+}
+
+function verdict(health: JournalHealth, blocking: SafetyCheck['blocking']): StowpayError | null {
+  if (!health.ok) {
+    const message = `${health.damage?.message ?? 'The journal does not verify.'} Whether anything would be lost is unknown.`;
+    return new StowpayError('journal_damaged', message, {
+      hint: 'Do not wipe. Copy the whole data directory and have a person look at it.',
+      details: {...health.damage?.details},
+    });
+  }
+  if (blocking.length === 0) return null;
+  const attention = blocking.filter(({state}) => STATES[state].bucket === 'attention');
+  const many = `${blocking.length} payment${blocking.length === 1 ? '' : 's'}`;
+  const kinds = [...new Set(blocking.map(({state}) => state))].join(', ');
+  if (attention.length > 0) {
+    return new StowpayError(
+      'payments_need_attention',
+      `A wipe now would lose ${many} (${kinds}); ${attention.length} of them need a person.`,
+      {hint: `Do not wipe. Begin with stowpay inspect ${attention[0]?.local_id}.`},
+    );
+  }
+  const stored = blocking.some(({state}) => STATES[state].offline);
+  return new StowpayError('payments_pending', `A wipe now would lose ${many} (${kinds}).`, {
+    hint: stored
+      ? 'Do not wipe. Run stowpay forward when there is network, then stowpay capture --all.'
+      : 'Do not wipe. Run stowpay capture --all.',
+  });
+}
+
+function statusOf(parts: Parts, state: State, health: JournalHealth, effective: EffectiveState): Status {
+  const time = timeNow(parts, state);
+  const stored = offlinePayments(state, effective);
+  const oldest = oldestOf(stored);
+  const byState = tallies(state, effective);
+  const counted = Object.entries(byState).filter(([, {count}]) => count > 0);
+  const paired = state.paired;
+  return {
+    data_directory: parts.directory,
+    device: state.device,
+    profile: parts.profile.name,
+    livemode: paired?.binding.livemode ?? null,
+    accounts: accountsOf(state),
+    network_status: parts.device.network().status,
+    offline_enabled: paired?.configuration.offline_enabled ?? false,
+    offline_payments_count: stored.length,
+    offline_payment_amounts_by_currency: amountsByCurrency(stored),
+    oldest_stored_at: oldest,
+    oldest_age_s: oldest === null ? null : Math.max(0, Math.floor((time.ms - Date.parse(oldest)) / 1000)),
+    clock_uncertain: time.uncertain,
+    buckets: bucketsOf(byState),
+    states: Object.fromEntries(counted),
+    limits: limitsOf(policyOrNull(parts), stored),
+    reader: readerOf(paired),
+    pairing: pairingOf(state, paired, time.ms),
+    last_forwarded_at: state.last_forwarded_at,
+    journal: {seq: health.seq, ok: health.ok, damage: health.damage?.message ?? null},
+  };
+}
+
+function oldestOf(stored: readonly Payment[]): string | null {
+  return stored.map((payment) => payment.stored_at ?? payment.created_at).sort()[0] ?? null;
+}
+
+function accountsOf(state: State): readonly string[] {
+  const accounts = new Set([...state.payments.values()].map(({binding}) => binding.account));
+  if (state.paired !== null) accounts.add(state.paired.binding.account);
+  return [...accounts].sort();
+}
+
+function bucketsOf(byState: Record<PaymentState, Tally>): Record<Bucket, number> {
+  const sums = Object.fromEntries(BUCKETS.map((bucket) => [bucket, 0])) as Record<Bucket, number>;
+  for (const [name, {count}] of Object.entries(byState)) sums[STATES[name as PaymentState].bucket] += count;
+  return sums;
+}
+
+/** A policy that cannot be read stops selling, not looking. */
+function policyOrNull(parts: Parts): Policy | null {
+  try {
+    return parts.policy();
+  } catch {
+    return null;
+  }
+}
+
+/** Exposure against every limit, for the currencies something is stored in. */
+function limitsOf(policy: Policy | null, stored: readonly Payment[]): readonly Limit[] {
+  if (policy === null) return [];
+  const sums = amountsByCurrency(stored);
+  const limits: Limit[] = [];
+  const add = (rule: string, currency: string | null, limit: number | undefined, used: number): void => {
+    if (limit !== undefined) limits.push({rule, currency, limit, used, left: Math.max(0, limit - used)});
+  };
+  for (const [currency, used] of Object.entries(sums)) {
+    add('stored_total', currency, policy.limits[currency]?.stored_total, used);
+  }
+  add('stored_count', null, policy.stored_count, stored.length);
+  return limits;
+}
+
+function readerOf(paired: Pairing | null): Status['reader'] {
+  if (paired === null) return null;
+  const {type, serial_number, firmware} = paired.identity;
+  return {address: paired.address, type, serial_number, firmware, location: paired.location.id};
+}
+
+function pairingOf(state: State, paired: Pairing | null, now: number): Status['pairing'] {
+  if (paired === null) return null;
+  const basis =
+    state.seen.get(`type ${paired.binding.account} ${paired.identity.type} ${paired.location.id}`) ?? paired;
+  return {how: paired.how, at: basis.at, days_left: pairingDaysLeft(basis, now)};
+}

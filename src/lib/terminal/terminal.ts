@@ -1,0 +1,69 @@
+import type {PaymentIntent} from '../core/payment.js';
+import {type CaptureItem, type CaptureRequest, capture} from './capture.js';
+import {type Collected, type CollectRequest, collect} from './collect.js';
+import {type Connected, type ConnectRequest, connect} from './connect.js';
+import {type ForwardRequest, type ForwardResult, forward} from './forward.js';
+import {type Inspected, type InspectRequest, inspect, list} from './inspect.js';
+import type {Parts, Profile} from './parts.js';
+import {checkSafeToWipe, type SafetyCheck, type Status, status} from './status.js';
+
+/** One device's till: what the command line and kiosk programs work with. Everything it throws is a StowpayError. */
+export class Terminal {
+  readonly #parts: Parts;
+  readonly #close: () => Promise<void>;
+
+  constructor(parts: Parts, close: () => Promise<void>) {
+    this.#parts = parts;
+    this.#close = close;
+  }
+
+  get profile(): Profile {
+    return this.#parts.profile;
+  }
+
+  get directory(): string {
+    return this.#parts.directory;
+  }
+
+  /** See `connect`: afterwards the reader is the one to sell with. */
+  connect(request: ConnectRequest): Promise<Connected> {
+    return connect(this.#parts, request);
+  }
+
+  /** See `collect`: one payment, authorised at once or durably stored. */
+  collect(request: CollectRequest): Promise<Collected> {
+    return collect(this.#parts, request);
+  }
+
+  /** See `forward`: what is stored is sent, each payment exactly once. */
+  forward(request: ForwardRequest): Promise<ForwardResult> {
+    return forward(this.#parts, request);
+  }
+
+  /** See `capture`. */
+  capture(request: CaptureRequest): Promise<readonly CaptureItem[]> {
+    return capture(this.#parts, request);
+  }
+
+  status(): Promise<Status> {
+    return status(this.#parts);
+  }
+
+  /** See `checkSafeToWipe`: would anything be lost if this device were wiped now? */
+  checkSafeToWipe(capturedElsewhere: boolean): Promise<SafetyCheck> {
+    return checkSafeToWipe(this.#parts, capturedElsewhere);
+  }
+
+  list(request: InspectRequest): Promise<readonly PaymentIntent[]> {
+    return list(this.#parts, request);
+  }
+
+  inspect(names: readonly string[]): Promise<readonly Inspected[]> {
+    return inspect(this.#parts, names);
+  }
+
+  /** Lets go of sockets, ports and files. */
+  close(): Promise<void> {
+    return this.#close();
+  }
+}
