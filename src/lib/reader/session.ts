@@ -26,7 +26,11 @@ export class Session {
     line.onData((chunk) => {
       for (const frame of this.#decoder.push(chunk)) this.inbox.deliver(frame);
     });
-    line.onClose((reason) => this.#end(lost(`the line ended (${reason})`)));
+    line.onClose((reason) => {
+      this.#end(lost(`the line ended (${reason})`));
+      // A port that reported an error may still be open, and spin.
+      line.close().catch(() => {});
+    });
   }
 
   /** Sends a command and returns its answer. Rejects with `reader_fault` when only that one stays away. */

@@ -1,4 +1,5 @@
 import {expect} from 'chai';
+import fc from 'fast-check';
 import type {CardAnswer, ReaderInput} from '../../../src/lib/core/card.js';
 import type {StowpayError} from '../../../src/lib/core/errors.js';
 import type {Reader} from '../../../src/lib/core/ports.js';
@@ -280,6 +281,44 @@ describe('a card read', () => {
       if (alive) obedient()(name, data, line);
     };
     expect(await code(collect(dies))).to.equal('reader_lost');
+  });
+});
+
+describe('a conversation over a noisy line', () => {
+  it('comes through', async () => {
+    const junk = fc.uint8Array({maxLength: 300});
+    await fc.assert(
+      fc.asyncProperty(fc.array(junk, {minLength: 1, maxLength: 6}), async (bursts) => {
+        let turn = 0;
+        const noisy: Script = (name, _data, line) => {
+          const burst = Buffer.from(bursts[turn++ % bursts.length] ?? []);
+          const answer = encodeResponse({
+            command: Number.parseInt(name.slice(0, 2), 16),
+            status: 0,
+            data: burst,
+          });
+          line.raw(burst);
+          line.raw(answer.subarray(0, 7));
+          line.raw(Buffer.concat([answer.subarray(7), burst]));
+        };
+        const session = new Session(new ScriptedLine(noisy), FAST);
+        for (const command of [COMMANDS.ping, COMMANDS.firmware, COMMANDS.keyState]) {
+          const sent = Buffer.from(bursts[turn % bursts.length] ?? []);
+          expect((await session.exchange(command)).data).to.deep.equal(sent);
+        }
+        await session.close();
+      }),
+      {numRuns: 50},
+    );
+  });
+
+  it('ends in time and memory when the noise never does', async () => {
+    const line = new ScriptedLine(SILENT);
+    const storm = setInterval(() => line.raw(Buffer.alloc(64 * 1024, 'ViVOtech2\0\x18\0\x0f')), 1);
+    const started = performance.now();
+    expect(await code(readerOverLine(line, 'fake:', undefined, FAST))).to.equal('reader_not_answering');
+    clearInterval(storm);
+    expect(performance.now() - started).to.be.below(2000);
   });
 });
 

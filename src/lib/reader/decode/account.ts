@@ -25,6 +25,9 @@ const TRACK_INSIDE = /(?<!\d)(\d{13,19})D\d{7}|%B(\d{13,19})\^|;(\d{13,19})=/g;
 /** Shortest and longest card number. */
 const MIN_DIGITS = 12;
 const MAX_DIGITS = 19;
+const LENGTHS = Array.from({length: MAX_DIGITS - MIN_DIGITS + 1}, (_, index) => MIN_DIGITS + index);
+/** Visible digits that tell a card number from other digits. */
+const ENOUGH_VISIBLE = 6;
 
 /** What a masked value shows; null when the value is not a masked number or track. */
 export function maskedAccount(value: Buffer): MaskedAccount | null {
@@ -54,20 +57,28 @@ export function holdsClearTrack(value: Buffer): boolean {
 }
 
 /**
- * True when a value holds a run of digits that could be this card's number: of its length, with the digits that
- * the mask left visible. Without any visible digits every run with a valid check digit counts.
+ * True when a value holds digits that could be this card's number: of its length, with the digits that the mask
+ * left visible. Where the mask shows too few to go by, the check digit has to be right as well.
  */
 export function holdsNumberLike(value: Buffer, leading: string, last4: string | null): boolean {
+  const trailing = last4 ?? '';
+  const known = leading.length + trailing.length >= ENOUGH_VISIBLE;
   const runs = [nibbles(value), value.toString('latin1')].flatMap((text) => text.match(/\d{12,}/g) ?? []);
-  if (leading.length + (last4 ?? '').length < 4) return runs.some(isLuhnValid);
-  return runs.some((run) => {
-    for (let at = run.indexOf(leading); at !== -1; at = run.indexOf(leading, at + 1)) {
-      for (let length = MIN_DIGITS; length <= MAX_DIGITS && at + length <= run.length; length += 1) {
-        if (run.slice(at, at + length).endsWith(last4 ?? '')) return true;
-      }
-    }
-    return false;
+  return runs.flatMap(candidates).some((number) => {
+    if (!number.startsWith(leading) || !number.endsWith(trailing)) return false;
+    return known || (number.length > MIN_DIGITS && isLuhnValid(number));
   });
+}
+
+/** Every part of a run that is as long as a card number and begins like one. */
+function candidates(run: string): string[] {
+  return [...run].flatMap((digit, at) =>
+    digit === '0'
+      ? []
+      : LENGTHS.map((length) => run.slice(at, at + length)).filter(
+          (part, index) => part.length === LENGTHS[index],
+        ),
+  );
 }
 
 /** The last four digits of a readable number or track; null when none can be made out. */

@@ -128,11 +128,12 @@ function sealedData(findings: readonly Finding[], ksn: Buffer | null): SealedCar
   return holdsAccount ? {encryption: cipher.name, ksn: upperHex(ksn), tags} : null;
 }
 
-/** The first key serial number of a known length: its own tag, the older tag, or the swipe block's. */
+/** The first key serial number of a known length: the swipe block's, its own tag's, or the older tag's. */
 function keySerialNumber(tags: TagList): Buffer | null {
   const own = KSN_TAGS.flatMap((tag) => tags.all(tag)).map((object) => object.value);
   const swiped = tags.all(SWIPE_BLOCK).map((object) => readSwipeBlock(object.value)?.ksn ?? null);
-  return [...own, ...swiped].find((value) => value !== null && value.length in CIPHERS) ?? null;
+  // A swipe block's ciphertext belongs to the block's own.
+  return [...swiped, ...own].find((value) => value !== null && value.length in CIPHERS) ?? null;
 }
 
 function isCiphertext(value: Buffer, ksn: Buffer | null): boolean {

@@ -209,6 +209,17 @@ describe('sealed or not', () => {
     );
   });
 
+  it('takes no amount for a number, however much is masked', () => {
+    for (const masked of ['5AA1084242CCCCCCCC1513', '5AA108CCCCCCCCCCCC1513', '5AA108CCCCCCCCCCCCCCCC']) {
+      for (const amount of ['000000001513', '000000000018', '424200001513']) {
+        const read = card(0x23, `E1${KSN}${masked}5AC110${CIPHER}9F0206${amount}${CHIP}`);
+        if (masked.includes('4242') && amount.startsWith('4242'))
+          expect(read.emv_data).not.to.include('9F0206');
+        else expect(read.emv_data, `${masked} ${amount}`).to.include(`9F0206${amount}`);
+      }
+    }
+  });
+
   it('refuses ciphertext nobody can open', () => {
     expect(decode(0x23, `E15AC110${CIPHER}${CHIP}`)).to.deep.include({
       kind: 'failed',
