@@ -127,10 +127,15 @@ describe('one command', () => {
     let count = 0;
     const late = (line: ScriptedLine): unknown =>
       setTimeout(() => line.answer(0x29, 0, count++ === 0 ? '41' : '42'), 10);
-    const session = new Session(new ScriptedLine(obedient({'2900': (line) => void late(line)})), FAST);
+    const line = new ScriptedLine(obedient({'2900': (end) => void late(end)}));
+    const session = new Session(line, FAST);
     expect(await code(session.exchange(COMMANDS.firmware, undefined, AbortSignal.timeout(2)))).to.equal(
       'interrupted',
     );
+    const next = session.exchange(COMMANDS.serialNumber);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    expect(line.seen).to.deep.equal(['2900']);
+    await next;
     expect((await session.exchange(COMMANDS.firmware)).data.toString()).to.equal('B');
     await session.close();
   });
@@ -188,6 +193,16 @@ describe('a card read', () => {
     const {answer, inputs} = await collect(script);
     expect(answer.kind).to.equal('card');
     expect(inputs).to.deep.equal(['present_card', 'wait']);
+  });
+
+  it('lets a card that was seen take its time', async () => {
+    const script = obedient({
+      '0240': (line) => {
+        setTimeout(() => line.answer(0x02, 0x63), 70);
+        setTimeout(() => line.answer(0x02, 0x23, CARD), 115);
+      },
+    });
+    expect((await collect(script)).answer.kind).to.equal('card');
   });
 
   it('has a started chip authenticated, over first responses of either command', async () => {

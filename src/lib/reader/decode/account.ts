@@ -26,6 +26,9 @@ const TRACK_INSIDE = /(?<!\d)(\d{13,19})D\d{7}|%B(\d{13,19})\^|;(\d{13,19})=/g;
 const MIN_DIGITS = 12;
 const MAX_DIGITS = 19;
 const LENGTHS = Array.from({length: MAX_DIGITS - MIN_DIGITS + 1}, (_, index) => MIN_DIGITS + index);
+/** Bytes below which nothing can be a whole number, or a number with what follows it on a track. */
+const SHORTEST_NUMBER = MIN_DIGITS / 2;
+const SHORTEST_TRACK = 10;
 /** Visible digits that tell a card number from other digits. */
 const ENOUGH_VISIBLE = 6;
 
@@ -51,6 +54,7 @@ export function isText(value: Buffer): boolean {
 
 /** True when a readable track with a valid card number is anywhere in a value. */
 export function holdsClearTrack(value: Buffer): boolean {
+  if (value.length < SHORTEST_TRACK) return false;
   return [nibbles(value), value.toString('latin1')]
     .flatMap((text) => [...text.matchAll(TRACK_INSIDE)])
     .some(([, packed, first, second]) => isLuhnValid(packed ?? first ?? second ?? ''));
@@ -61,6 +65,7 @@ export function holdsClearTrack(value: Buffer): boolean {
  * left visible. Where the mask shows too few to go by, the check digit has to be right as well.
  */
 export function holdsNumberLike(value: Buffer, leading: string, last4: string | null): boolean {
+  if (value.length < SHORTEST_NUMBER) return false;
   const trailing = last4 ?? '';
   const known = leading.length + trailing.length >= ENOUGH_VISIBLE;
   const runs = [nibbles(value), value.toString('latin1')].flatMap((text) => text.match(/\d{12,}/g) ?? []);

@@ -6,23 +6,29 @@ import type {TlvObject} from '../wire/tlv.js';
  */
 export class TagList {
   readonly objects: readonly TlvObject[];
+  readonly #byTag = new Map<string, TlvObject[]>();
 
   constructor(objects: readonly TlvObject[]) {
     this.objects = objects.filter((object) => object.value.length > 0);
+    for (const object of this.objects) {
+      const same = this.#byTag.get(object.tag);
+      if (same === undefined) this.#byTag.set(object.tag, [object]);
+      else same.push(object);
+    }
   }
 
   all(tag: string): readonly TlvObject[] {
-    return this.objects.filter((object) => object.tag === tag);
+    return this.#byTag.get(tag) ?? [];
   }
 
   has(tag: string): boolean {
-    return this.objects.some((object) => object.tag === tag);
+    return this.#byTag.has(tag);
   }
 
   /** The first clear value of the first of these tags that has one. */
   first(...tags: readonly string[]): Buffer | null {
     for (const tag of tags) {
-      const found = this.objects.find((object) => object.tag === tag && object.form === 'plain');
+      const found = this.all(tag).find((object) => object.form === 'plain');
       if (found !== undefined) return found.value;
     }
     return null;

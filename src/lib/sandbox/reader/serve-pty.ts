@@ -1,5 +1,5 @@
 import {type ChildProcessByStdio, spawn} from 'node:child_process';
-import {closeSync, constants, existsSync, lstatSync, openSync, rmSync} from 'node:fs';
+import {existsSync, lstatSync, rmSync} from 'node:fs';
 import {resolve as absolute} from 'node:path';
 import type {Readable, Writable} from 'node:stream';
 import {setTimeout as sleep} from 'node:timers/promises';
@@ -53,12 +53,7 @@ export async function openPty(linkPath: string): Promise<Pty> {
     child.once('error', () => resolve());
   });
   await linkMade(child, path);
-  // When the last client closes the port, the terminal would hang up and socat would end.
-  const held = openSync(path, constants.O_RDWR | constants.O_NOCTTY);
-  const ended = exited.then(() => {
-    closeSync(held);
-    removeLink(path);
-  });
+  const ended = exited.then(() => removeLink(path));
   return {path, line: childLine(child, ended), ended};
 }
 

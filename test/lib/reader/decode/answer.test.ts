@@ -172,6 +172,27 @@ describe('sealed or not', () => {
     });
   }
 
+  it('drops a swipe with either check byte wrong', () => {
+    const data = hex(swipe.slice(28, -4));
+    const end = data.indexOf(hex('0FAE6803')) + 1;
+    for (const at of [end, end + 1, end + 2, end - 5]) {
+      const damaged = Buffer.from(data);
+      damaged[at] = (damaged[at] as number) ^ 0x01;
+      expect(decodeAnswer({status: 0, data: damaged}).kind, `byte ${at}`).to.equal('unsealed');
+    }
+  });
+
+  it('takes ciphertext and key serial number of the later answer, what only the earlier has from there', () => {
+    const earlier = hex(
+      `E0DFEE120AFFFF9876543210E000005AC110${'00'.repeat(16)}5004564953415AA1084242CCCCCCCC4242`,
+    );
+    const answer = decodeAnswer({status: 0, data: hex(`E0${KSN}5AC110${CIPHER}${CHIP}`), earlier: [earlier]});
+    if (answer.kind !== 'card') throw new Error(answer.kind);
+    expect(answer.card.sealed).to.deep.equal(sealed);
+    expect(answer.card.receipt.application_preferred_name).to.equal('VISA');
+    expect(answer.card.last4).to.equal('4242');
+  });
+
   it('drops a readable swipe', () => {
     const tracks = [Buffer.from(`%B${PAN}^SANDBOX/TEST^3412201000?`), Buffer.from(`;${PAN}=3412201000?`)];
     const body = Buffer.concat([
