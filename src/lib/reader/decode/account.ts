@@ -69,7 +69,8 @@ export function holdsNumberLike(value: Buffer, leading: string, last4: string | 
   const trailing = last4 ?? '';
   const known = leading.length + trailing.length >= ENOUGH_VISIBLE;
   const runs = [nibbles(value), value.toString('latin1')].flatMap((text) => text.match(/\d{12,}/g) ?? []);
-  return runs.flatMap(candidates).some((number) => {
+  const possible = runs.filter((run) => run.includes(leading) && run.includes(trailing));
+  return possible.flatMap(candidates).some((number) => {
     if (!number.startsWith(leading) || !number.endsWith(trailing)) return false;
     return known || (number.length > MIN_DIGITS && isLuhnValid(number));
   });
