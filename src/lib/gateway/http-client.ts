@@ -12,7 +12,12 @@ export interface Call {
 }
 
 /** Where a request really goes; the composition root cuts the sandbox's network with it. */
-export type Route = (host: string, port: number) => {readonly host: string; readonly port: number};
+export type Route = (host: string, port: number) => Target | Promise<Target>;
+
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+}
 
 /**
  * The `stripe` client's way to the network. It sends one request per call and records what the socket saw.
@@ -52,7 +57,7 @@ export class RecordingHttpClient implements Stripe.HttpClient {
     const call = this.calls.getStore();
     if (call === undefined) throw new UnsentError('request outside a call');
     if (call.exchange !== null) throw new UnsentError('second request of one call');
-    const target = this.route(host, Number(port));
+    const target = await this.route(host, Number(port));
     const request: WireRequest = {
       protocol: protocol === 'http' ? 'http' : 'https',
       host: target.host,

@@ -27,7 +27,16 @@ import {checkReader, closeQuietly} from './connect.js';
 import {resultOfExisting} from './existing.js';
 import {newLocalId} from './local-id.js';
 import {checkBinding, credentialsError, type Reach, reachApi} from './network.js';
-import {decideOn, foldOver, type Parts, record, statesNow, throwIfInterrupted, timeNow} from './parts.js';
+import {
+  checkMayReadCards,
+  decideOn,
+  foldOver,
+  type Parts,
+  record,
+  statesNow,
+  throwIfInterrupted,
+  timeNow,
+} from './parts.js';
 import {
   apiRefused,
   busy,
@@ -89,6 +98,7 @@ export async function collect(parts: Parts, request: CollectRequest): Promise<Co
   const {state} = await journal.view();
   const pairing = state.paired;
   if (pairing === null) throw notConnected();
+  checkMayReadCards(parts, pairing.address);
   checkBindingOffline(parts, pairing);
   const draft = draftOf(parts, request, pairing.binding);
   const earlier = await resultOfExisting(parts, journal, pairing.binding.account, {
@@ -101,6 +111,7 @@ export async function collect(parts: Parts, request: CollectRequest): Promise<Co
     const identity = await reader.identify(request.signal);
     checkReader(identity, pairing.address, parts);
     checkSameReader(identity.serial_number, pairing);
+    await reader.prepare(new Date(parts.clock.now()), request.signal);
     const {serial_number: serial, type, firmware} = identity;
     const sale = {parts, journal, request, pairing, reader, details: {serial, type, firmware}};
     return await sell(sale, draft);

@@ -4,7 +4,7 @@ import type {EventBody} from '../core/events.js';
 import type {Reader, ReaderIdentity, RemoteTerminal} from '../core/ports.js';
 import type {Pairing} from '../core/state.js';
 import {credentialsError, reachApi} from './network.js';
-import {type Parts, throwIfInterrupted, timeNow} from './parts.js';
+import {checkMayReadCards, type Parts, throwIfInterrupted, timeNow} from './parts.js';
 
 export interface ConnectRequest {
   /** `serial:…`, `tcp:…` or `sim:`. */
@@ -33,6 +33,8 @@ type Paired = Extract<EventBody, {type: 'reader.paired'}>['data'];
  * a failed one changes nothing.
  */
 export async function connect(parts: Parts, request: ConnectRequest): Promise<Connected> {
+  checkMayReadCards(parts, request.address);
+  parts.journals.prepare();
   const reader = await parts.openReader(request.address, request.signal);
   try {
     const identity = await reader.identify(request.signal);

@@ -12,6 +12,8 @@ import {type EffectiveTime, effectiveTime} from '../core/time.js';
 export interface Profile {
   readonly name: string;
   readonly sandbox: boolean;
+  /** A person or a script asked for it by name; false when it is only what the sandbox falls back to. */
+  readonly named: boolean;
   /** The merchant's backend captures; an authorised payment does not keep a device from being wiped. */
   readonly captures_elsewhere: boolean;
 }
@@ -21,6 +23,8 @@ export interface Journals {
   readonly exists: boolean;
   /** Throws `journal_not_found`. One journal per run: opening again gives the same. */
   open(): Journal;
+  /** Creates the data directory and checks that it may be written. Throws `data_directory_unusable` or `…_foreign_owner`. */
+  prepare(): void;
   /** Opens, creating keys and first segment when there is none. */
   initialise(): Promise<Journal>;
 }
@@ -102,4 +106,33 @@ export function interrupted(message = 'Interrupted.'): StowpayError {
   return new StowpayError('interrupted', message, {
     hint: 'Nothing is left half-done. Run the command again, a sale with the same --reference.',
   });
+}
+
+/**
+ * Refuses to read cards where they must not be read: real lines in a sandbox nobody named, and gateways that could
+ * never take what was read.
+ */
+export function checkMayReadCards(
+  {profile, gateway}: Pick<Parts, 'profile' | 'gateway'>,
+  address: string,
+): void {
+  if (profile.sandbox && !profile.named && !address.startsWith('sim:')) {
+    throw new StowpayError(
+      'profile_required',
+      `${address} is a real line, and no profile was named. In the sandbox no money moves, so it is never assumed there.`,
+      {
+        hint: 'Name it: --profile sandbox (or STOWPAY_PROFILE=sandbox) for tests, or the profile of your processor.',
+      },
+    );
+  }
+  if (!gateway.acceptsSealedData) {
+    throw new StowpayError(
+      'forwarding_not_supported',
+      `Profile ${profile.name} speaks to an API that accepts no card data sealed by a reader of its own, so a payment ` +
+        'taken here could never be forwarded. No card was read.',
+      {
+        hint: 'Sell with a stripe-compatible gateway of your processor, or try things out with --profile sandbox.',
+      },
+    );
+  }
 }

@@ -1,0 +1,73 @@
+import {StowpayError} from '../core/errors.js';
+
+export interface Warning {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** The one object `--json` prints on success. */
+export function successEnvelope(result: object, warnings: readonly Warning[]): object {
+  return {ok: true, result, warnings};
+}
+
+/**
+ * The one object `--json` prints on failure. Holds no argv, no secrets, nothing of the framework.
+ * @param result what the command found out all the same (`status --check`, `forward`)
+ */
+export function failureEnvelope(error: StowpayError, warnings: readonly Warning[], result?: object): object {
+  const {code, message, hint, exitCode: exit_code, details} = error;
+  return {
+    ok: false,
+    error: {code, message, hint: hint ?? null, exit_code, details},
+    ...(result === undefined ? {} : {result}),
+    warnings,
+  };
+}
+
+/** Whatever was thrown, as the error a caller gets. Messages of foreign errors may hold anything, so they stay inside. */
+export function asStowpayError(error: unknown): StowpayError {
+  if (error instanceof StowpayError) return error;
+  if (isUsageError(error)) {
+    return new StowpayError('invalid_usage', usageMessage(error), {
+      hint: 'See the --help of the command. Nothing was done.',
+    });
+  }
+  const full = (error as NodeJS.ErrnoException | null)?.code;
+  if (full === 'ENOSPC') {
+    return new StowpayError('journal_full', 'The disk is full. Nothing was stored by this step.', {
+      hint: 'Free space on the disk of the data directory.',
+      cause: error,
+    });
+  }
+  return new StowpayError('unexpected', `Something failed that should not be able to: ${describe(error)}`, {
+    hint: 'This is a bug. What is in the journal is safe; see stowpay status. Run again with STOWPAY_DEBUG=1 for the trace.',
+    cause: error,
+  });
+}
+
+/** The name and place of a foreign error, without its data. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown';
+  const {code} = error as NodeJS.ErrnoException;
+  return code === undefined
+    ? `${error.name}: ${error.message.split('\n')[0]?.slice(0, 200) ?? ''}`
+    : `${error.name} ${code}`;
+}
+
+/** oclif's errors about flags, arguments and unknown commands. */
+function isUsageError(error: unknown): error is Error {
+  if (!(error instanceof Error)) return false;
+  const {oclif} = error as {oclif?: {exit?: number}};
+  return oclif?.exit === 2 || 'parse' in error;
+}
+
+/** The first lines of oclif's message; values of flags may be secrets, so what was quoted is cut short. */
+function usageMessage(error: Error): string {
+  const text = error.message.split('\nSee more help')[0] ?? '';
+  const lines = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  const message = lines.join(' ').slice(0, 400);
+  return message.endsWith('.') ? message : `${message}.`;
+}

@@ -1,0 +1,107 @@
+import {StowpayError} from '../core/errors.js';
+import {type Condition, worstCondition} from '../core/exit-codes.js';
+import {formatAmount} from '../core/money.js';
+import type {ForwardItem, ForwardOutcome, ForwardResult} from '../terminal/forward.js';
+import type {Look} from './look.js';
+import {amountsText, cardText, plural} from './payment-text.js';
+import {table} from './table.js';
+
+/** What became of each payment, then counts and sums by outcome. */
+export function forwardText(look: Look, result: ForwardResult): string {
+  if (result.total === 0) return look.good('Nothing to forward.');
+  const rows = result.payments.map((item) => itemRow(look, item));
+  const columns = [
+    {title: 'PAYMENT'},
+    {title: 'OUTCOME'},
+    {title: 'AMOUNT', right: true},
+    {title: 'CARD'},
+    {title: 'REFERENCE'},
+    {title: 'WHY'},
+  ];
+  const sums = Object.entries(result.outcomes).map(
+    ([outcome, {count, amounts}]) =>
+      `${plural(count, 'payment')} ${WORDS[outcome as ForwardOutcome]} (${amountsText(amounts)})`,
+  );
+  return `${table(look, columns, rows)}\n\n${sums.join('; ')}.`;
+}
+
+const WORDS: Readonly<Record<ForwardOutcome, string>> = {
+  authorized: 'authorized',
+  captured: 'captured',
+  declined: 'declined',
+  canceled: 'canceled',
+  quarantined: 'set aside',
+  in_doubt: 'in doubt',
+  left: 'still stored',
+  busy: 'in use by another process',
+  planned: 'would be sent',
+};
+
+function itemRow(look: Look, {outcome, payment, reason}: ForwardItem): readonly string[] {
+  const paint =
+    outcome === 'authorized' || outcome === 'captured'
+      ? look.good
+      : outcome === 'left' || outcome === 'busy' || outcome === 'planned'
+        ? look.warn
+        : look.bad;
+  return [
+    payment.local_id,
+    paint(WORDS[outcome]),
+    formatAmount(payment.amount, payment.currency),
+    cardText(payment),
+    payment.reference ?? '-',
+    reason ?? '-',
+  ];
+}
+
+const CONDITIONS: Readonly<Record<ForwardOutcome, Condition>> = {
+  authorized: 'ok',
+  captured: 'ok',
+  canceled: 'ok',
+  planned: 'ok',
+  declined: 'attention',
+  quarantined: 'attention',
+  in_doubt: 'attention',
+  left: 'temporary',
+  busy: 'locked',
+};
+
+/** The error that sets the exit code of a run; null when everything was delivered. The worst condition wins. */
+export function forwardError(result: ForwardResult, signal: AbortSignal): StowpayError | null {
+  if (result.dry_run) return null;
+  const worst = worstCondition(result.payments.map(({outcome}) => CONDITIONS[outcome]));
+  const count = (...outcomes: ForwardOutcome[]): number =>
+    outcomes.reduce((sum, outcome) => sum + (result.outcomes[outcome]?.count ?? 0), 0);
+  const details = {outcomes: result.outcomes};
+  switch (worst) {
+    case 'attention': {
+      const many = count('declined', 'quarantined', 'in_doubt');
+      const first = result.payments.find(({outcome}) => CONDITIONS[outcome] === 'attention');
+      const message =
+        `${plural(many, 'payment')} of ${result.total} need${many === 1 ? 's' : ''} a person: ` +
+        `${count('declined')} declined, ${count('quarantined')} set aside, ${count('in_doubt')} in doubt.`;
+      const hint = `Begin with stowpay inspect ${first?.payment.local_id}.`;
+      return new StowpayError('payments_need_attention', message, {hint, details});
+    }
+    case 'temporary': {
+      if (signal.reason instanceof StowpayError) return signal.reason;
+      const why = result.forwarding_failure === null ? '' : ` ${result.forwarding_failure.message}`;
+      const message = `${plural(count('left'), 'payment')} of ${result.total} could not be sent now and stay stored.${why}`;
+      return new StowpayError('payments_left', message, {
+        hint: 'Run stowpay forward again when the network is back.',
+        details,
+      });
+    }
+    case 'locked':
+      return new StowpayError(
+        'payment_busy',
+        `${plural(count('busy'), 'payment')} are being sent by another process.`,
+        {
+          hint: 'Run stowpay forward again shortly.',
+          details,
+        },
+      );
+    default:
+      return null;
+  }
+}

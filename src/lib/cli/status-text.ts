@@ -1,0 +1,137 @@
+import {formatAmount} from '../core/money.js';
+import {type PaymentState, STATES} from '../core/payment.js';
+import type {SafetyCheck, Status} from '../terminal/status.js';
+import type {Warning} from './envelope.js';
+import type {Look} from './look.js';
+import {ageText, amountsText, plural, stateText, timeText} from './payment-text.js';
+import {facts, table} from './table.js';
+
+/** The whole status for a person. */
+export function statusText(look: Look, status: Status): string {
+  const parts = [facts(look, factRows(status)), stateTable(look, status), limitTable(look, status)];
+  return parts.filter((part) => part !== '').join('\n\n');
+}
+
+function factRows(status: Status): readonly (readonly [string, string | null])[] {
+  const {reader, pairing} = status;
+  const age =
+    status.oldest_age_s === null
+      ? ''
+      : `, oldest ${ageText(status.oldest_age_s)}${status.clock_uncertain ? ' or more' : ''}`;
+  const stored =
+    status.offline_payments_count === 0
+      ? 'nothing'
+      : `${plural(status.offline_payments_count, 'payment')}, ${amountsText(status.offline_payment_amounts_by_currency)}${age}`;
+  return [
+    ['Stored offline', stored],
+    ['Network', status.network_status],
+    [
+      'Reader',
+      reader === null ? 'none connected' : `${reader.address}, ${reader.type} ${reader.serial_number}`,
+    ],
+    [
+      'Location',
+      reader === null
+        ? null
+        : `${reader.location}, offline ${status.offline_enabled ? 'enabled' : 'not enabled'}`,
+    ],
+    ['Offline pairing', pairing === null ? null : `${pairing.days_left} days left`],
+    ['Last forwarded', status.last_forwarded_at === null ? 'never' : timeText(status.last_forwarded_at)],
+    [
+      'Account',
+      status.accounts.length === 0
+        ? 'none'
+        : `${status.accounts.join(', ')} (${status.livemode === true ? 'LIVE' : 'test'})`,
+    ],
+    [
+      'Journal',
+      status.journal.ok
+        ? `whole, ${plural(status.journal.seq, 'record')}`
+        : `DAMAGED after record ${status.journal.seq}`,
+    ],
+    ['Data directory', status.data_directory],
+    ['Device', status.device],
+  ];
+}
+
+function stateTable(look: Look, status: Status): string {
+  const rows = Object.entries(status.states).map(([name, tally]) => {
+    const state = name as PaymentState;
+    const blocks = STATES[state].blocksWipe ? 'yes' : 'no';
+    return [
+      stateText(look, state, STATES[state].bucket),
+      String(tally.count),
+      amountsText(tally.amounts),
+      blocks,
+    ];
+  });
+  if (rows.length === 0) return '';
+  return table(
+    look,
+    [{title: 'STATE'}, {title: 'COUNT', right: true}, {title: 'AMOUNT'}, {title: 'LOST BY A WIPE'}],
+    rows,
+  );
+}
+
+function limitTable(look: Look, status: Status): string {
+  if (status.limits.length === 0) return '';
+  const show = (figure: number, currency: string | null): string =>
+    currency === null ? String(figure) : formatAmount(figure, currency);
+  return table(
+    look,
+    [
+      {title: 'LIMIT'},
+      {title: 'USED', right: true},
+      {title: 'OF', right: true},
+      {title: 'LEFT', right: true},
+    ],
+    status.limits.map(({rule, currency, limit, used, left}) => [
+      rule,
+      show(used, currency),
+      show(limit, currency),
+      show(left, currency),
+    ]),
+  );
+}
+
+const WARN_DAYS = 5;
+
+/** What a person should know although the command worked. */
+export function statusWarnings(status: Status): readonly Warning[] {
+  const warnings: Warning[] = [];
+  if (!status.journal.ok)
+    warnings.push({code: 'journal_damaged', message: status.journal.damage ?? 'The journal is damaged.'});
+  if (status.clock_uncertain) {
+    warnings.push({
+      code: 'clock_uncertain',
+      message: 'The clock stands behind the journal: ages are lower bounds.',
+    });
+  }
+  if (status.pairing !== null && status.pairing.days_left <= WARN_DAYS) {
+    const message = `Only ${plural(status.pairing.days_left, 'day')} left to connect offline: run stowpay connect with network.`;
+    warnings.push({code: 'pairing_expires', message});
+  }
+  if (status.offline_payments_count > 0) {
+    const message = `${plural(status.offline_payments_count, 'payment')} wait to be forwarded; no forwarder runs in the background.`;
+    warnings.push({code: 'no_forwarder', message});
+  }
+  return warnings;
+}
+
+const SHOWN = 20;
+
+/** What keeps the device from being wiped. */
+export function blockingText(look: Look, blocking: SafetyCheck['blocking'], safe: boolean): string {
+  if (safe) return look.good('Nothing would be lost by a wipe now.');
+  if (blocking.length === 0) return look.bad('NOT SAFE TO WIPE');
+  const rows = blocking
+    .slice(0, SHOWN)
+    .map(({local_id, state, amount, currency}) => [
+      local_id,
+      stateText(look, state, STATES[state].bucket),
+      formatAmount(amount, currency),
+    ]);
+  const more = blocking.length > SHOWN ? `\n… and ${blocking.length - SHOWN} more` : '';
+  const columns = [{title: 'A WIPE WOULD LOSE'}, {title: 'STATE'}, {title: 'AMOUNT', right: true}];
+  return `${look.bad('NOT SAFE TO WIPE')}\n${table(look, columns, rows)}${more}`;
+}

@@ -1,0 +1,237 @@
+import {randomBytes} from 'node:crypto';
+import {join} from 'node:path';
+import {StowpayError} from './core/errors.js';
+import {defaultPolicy, sandboxPolicy} from './core/limits.js';
+import type {Clock, Gateway, OpenReader, Random} from './core/ports.js';
+import {machineId, systemClock} from './device/clock.js';
+import {checkReadable, checkWritable, dataDirectory, type Setting} from './device/data-directory.js';
+import {FileDevice} from './device/device.js';
+import {readPolicy} from './device/policy-file.js';
+import {isLoopback, type ProfileSettings, profileSettings, readApiKey, SANDBOX} from './device/profiles.js';
+import {initialiseJournal, journalExists} from './journal/genesis.js';
+import {FileJournal} from './journal/journal.js';
+import {disk} from './storage/disk.js';
+import type {Journals, Parts, Provision} from './terminal/parts.js';
+import {Terminal} from './terminal/terminal.js';
+
+export {StowpayError} from './core/errors.js';
+export type {PaymentIntent} from './core/payment.js';
+export type {Setting} from './device/data-directory.js';
+export {Terminal} from './terminal/terminal.js';
+
+export interface OpenOptions {
+  /** Null: the system-wide directory, else the user's. */
+  readonly dataDirectory?: Setting | null;
+  /** Null: the profile the reader was connected under, else the sandbox. */
+  readonly profile?: Setting | null;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  /** How long to wait for another process, ms. */
+  readonly lockWaitMs?: number;
+}
+
+/** The sandbox's own account and location: a sandbox device is born knowing them. */
+const SANDBOX_KEY = 'sk_test_stowpay_sandbox';
+const SANDBOX_ACCOUNT = 'acct_sandbox';
+const SANDBOX_LOCATION = {id: 'tml_sandbox', display_name: 'Sandbox', country: 'US'};
+const SANDBOX_CONFIGURATION = {id: 'tmc_sandbox', offline_enabled: true};
+
+/**
+ * Builds a terminal from its parts: the only place where rooms are put together, for the command line and for
+ * kiosk programs alike. Opens no port and no connection yet. Close it when done.
+ *
+ * @throws data_directory_unusable, profile_unknown, profile_invalid
+ */
+export async function openTerminal(options: OpenOptions = {}): Promise<Terminal> {
+  const env = options.env ?? process.env;
+  const directory = dataDirectory(options.dataDirectory ?? null, env);
+  checkReadable(directory);
+  const clock = options.clock ?? systemClock();
+  const journals = fileJournals(directory, clock, options.lockWaitMs);
+  const profile = await chooseProfile(options.profile ?? null, journals);
+  const settings = profileSettings(profile.value, directory.value);
+  const sandbox = settings.gateway === 'sandbox';
+  const world = sandbox ? await openSandbox(directory.value, settings, env, clock) : null;
+  const gateway = world?.gateway ?? (await realGateway(settings, env));
+  const parts: Parts = {
+    profile: {
+      name: settings.name,
+      sandbox,
+      named: profile.from !== DEFAULT,
+      captures_elsewhere: settings.captures === 'elsewhere',
+    },
+    directory: directory.value,
+    journals,
+    device: new FileDevice(disk, directory.value),
+    gateway,
+    openReader: readerOpener(directory.value, sandbox),
+    policy: () =>
+      readPolicy(join(directory.value, 'policy.json'), sandbox ? sandboxPolicy() : defaultPolicy()),
+    clock,
+    random: options.random ?? ((count) => randomBytes(count)),
+    provision: world?.provision ?? null,
+  };
+  return new Terminal(parts, async () => {
+    await gateway.close();
+    await world?.close();
+    journals.close();
+  });
+}
+
+const DEFAULT = 'default';
+const REMEMBERED = 'the connected reader';
+
+/** What was named, else what the reader was connected under, else the sandbox. */
+async function chooseProfile(named: Setting | null, journals: Journals): Promise<Setting> {
+  if (named !== null) return named;
+  if (journals.exists) {
+    // A damaged or unreadable journal has its say later, from the command that needs it.
+    const paired = await journals
+      .open()
+      .view()
+      .then(
+        ({state}) => state.paired,
+        () => null,
+      );
+    if (paired !== null)
+      return {value: paired.profile, from: paired.profile === SANDBOX ? DEFAULT : REMEMBERED};
+  }
+  return {value: SANDBOX, from: DEFAULT};
+}
+
+function fileJournals(directory: Setting, clock: Clock, lockWaitMs?: number): Journals & {close(): void} {
+  let journal: FileJournal | null = null;
+  const open = (): FileJournal => {
+    journal ??= new FileJournal({
+      storage: disk,
+      directory: directory.value,
+      clock,
+      ...(lockWaitMs === undefined ? {} : {lockWaitMs}),
+    });
+    return journal;
+  };
+  return {
+    get exists() {
+      return journalExists(disk, directory.value);
+    },
+    open,
+    prepare: () => checkWritable(directory),
+    initialise: async () => {
+      checkWritable(directory);
+      await initialiseJournal(disk, directory.value, clock, machineId());
+      return open();
+    },
+    close: () => journal?.close(),
+  };
+}
+
+async function realGateway(settings: ProfileSettings, env: NodeJS.ProcessEnv): Promise<Gateway> {
+  const apiKey = readApiKey(settings, env);
+  if (apiKey === null || settings.base_url === null) {
+    throw new StowpayError('profile_invalid', `Profile ${settings.name} has no API key.`, {
+      hint: 'Name a file that holds it as "api_key_file", or give it as a systemd credential.',
+    });
+  }
+  const {openGateway} = await import('./gateway/open-gateway.js');
+  return openGateway({
+    baseUrl: settings.base_url,
+    apiKey,
+    origin: settings.base_url,
+    acceptsSealedData: settings.gateway !== 'stripe',
+  });
+}
+
+interface SandboxWorld {
+  readonly gateway: Gateway;
+  readonly provision: Provision | null;
+  close(): Promise<void>;
+}
+
+/** The emulated API, in this process on a free loopback port, or standalone where a URL was given. */
+async function openSandbox(
+  directory: string,
+  settings: ProfileSettings,
+  env: NodeJS.ProcessEnv,
+  clock: Clock,
+): Promise<SandboxWorld> {
+  const [{openGateway}, {sandboxNetwork}, {lazyApi}] = await Promise.all([
+    import('./gateway/open-gateway.js'),
+    import('./sandbox/network.js'),
+    import('./sandbox/embedded.js'),
+  ]);
+  const standalone = standaloneUrl(settings, env);
+  const apiKey = readApiKey(settings, env) ?? SANDBOX_KEY;
+  const network = sandboxNetwork(sandboxDirectory(directory));
+  const embedded = lazyApi(join(sandboxDirectory(directory), 'api'), () => clock.now());
+  const origin = standalone ?? 'sandbox';
+  const gateway = openGateway({
+    baseUrl: standalone ?? EMBEDDED_URL,
+    apiKey,
+    origin,
+    acceptsSealedData: true,
+    route: async (host, port) => {
+      const to = standalone === null && network.isUp() ? await embedded.address() : {host, port};
+      return network.route(to.host, to.port);
+    },
+  });
+  const binding = {account: SANDBOX_ACCOUNT, livemode: false, origin};
+  const provision = {binding, location: SANDBOX_LOCATION, configuration: SANDBOX_CONFIGURATION};
+  return {gateway, provision: apiKey === SANDBOX_KEY ? provision : null, close: () => embedded.close()};
+}
+
+/** Never connected to as such: every request is routed to the port the embedded API listens on. */
+const EMBEDDED_URL = 'http://127.0.0.1:80';
+
+function standaloneUrl(settings: ProfileSettings, env: NodeJS.ProcessEnv): string | null {
+  const named = env.STOWPAY_SANDBOX_API;
+  if (named === undefined || named === '') return settings.base_url;
+  if (URL.canParse(named) && isLoopback(new URL(named).hostname)) return new URL(named).origin;
+  throw new StowpayError(
+    'profile_invalid',
+    'STOWPAY_SANDBOX_API is not the URL of a sandbox API on this machine.',
+    {
+      hint: 'Start one with stowpay sandbox api, and give the URL it prints.',
+    },
+  );
+}
+
+/** Where the emulated world of a data directory lives. */
+export function sandboxDirectory(directory: string): string {
+  return join(directory, 'sandbox');
+}
+
+/** How long to wait for the emulated reader while another process reads a card with it, ms. */
+const READER_WAIT_MS = 10_000;
+
+function readerOpener(directory: string, sandbox: boolean): OpenReader {
+  return async (address, signal) => {
+    const {openReader, readerOverLine} = await import('./reader/open.js');
+    if (!address.startsWith('sim:')) return openReader(address, signal);
+    if (!sandbox) {
+      throw new StowpayError(
+        'sandbox_only',
+        'sim: is the emulated reader; it belongs to the sandbox profile only.',
+        {
+          hint: 'Name the real reader, for example serial:/dev/ttyUSB0, or use --profile sandbox.',
+        },
+      );
+    }
+    const {simLine} = await import('./sandbox/reader/sim.js');
+    const line = await whenFree(() => simLine(join(sandboxDirectory(directory), 'reader')), signal);
+    return readerOverLine(line, address, signal);
+  };
+}
+
+async function whenFree<T>(open: () => T, signal?: AbortSignal): Promise<T> {
+  const deadline = performance.now() + READER_WAIT_MS;
+  for (;;) {
+    try {
+      return open();
+    } catch (error) {
+      const busy = error instanceof StowpayError && error.code === 'reader_busy';
+      if (!busy || performance.now() > deadline || signal?.aborted === true) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
