@@ -30,7 +30,7 @@ export function confirm(context: Context): Reply {
   const params = readParams(context.form, CONFIRM);
   const expand = expansionOf(params.expand, EXPANDABLE);
   const intent = theIntent(context);
-
+  if (intent.status !== 'requires_payment_method') throw unexpectedState('confirmed', intent.status);
   if (intent.allowed_payment_method_types?.includes('card_present') === false) {
     throw invalidRequest('This PaymentIntent does not allow card_present.', {
       param: 'payment_method_data[type]',
