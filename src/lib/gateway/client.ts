@@ -64,7 +64,7 @@ export class Client {
     read: Read<T>,
   ): Promise<Outcome<T>> {
     const stripe = await this.stripe();
-    const call: Call = {limits: this.limits(budget), exchange: null};
+    const call: Call = {limits: this.limits(budget), begun: false, exchange: null};
     // The library's own error says less than the recorded exchange and may hold parameters.
     const failure = await this.httpClient
       .record(call, () => act(stripe))

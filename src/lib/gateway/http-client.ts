@@ -7,7 +7,9 @@ import {type Limits, send} from './send.js';
 /** One call of the gateway: how long it may take, and the evidence it leaves. */
 export interface Call {
   readonly limits: Limits;
-  /** Filled by the one request this call may send; null when none was sent. */
+  /** The one request this call may send is on its way, or was made. */
+  begun: boolean;
+  /** What came of it; null until then, and when none was sent. */
   exchange: Exchange | null;
 }
 
@@ -56,7 +58,8 @@ export class RecordingHttpClient implements Stripe.HttpClient {
   ): Promise<Stripe.HttpClientResponse> {
     const call = this.calls.getStore();
     if (call === undefined) throw new UnsentError('request outside a call');
-    if (call.exchange !== null) throw new UnsentError('second request of one call');
+    if (call.begun) throw new UnsentError('second request of one call');
+    call.begun = true;
     const target = await this.route(host, Number(port));
     const request: WireRequest = {
       protocol: protocol === 'http' ? 'http' : 'https',

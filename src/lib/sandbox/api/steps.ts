@@ -57,7 +57,7 @@ function faulty(state: State, request: ApiRequest, caller: Caller, fault: Fault)
       return done([], apiFailure(429, 'rate_limit_error', 'rate_limit', advice));
     }
     case 'unavailable_503':
-      return done([], apiFailure(503, 'api_error', 'service_unavailable'));
+      return done([], apiFailure(503, 'api_error', 'lock_timeout'));
     case 'forget_keys':
       return {changes: [{kind: 'keys_forgotten', account: caller.account}], result: {kind: 'again'}};
   }

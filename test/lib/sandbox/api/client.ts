@@ -63,11 +63,11 @@ export interface Child {
   kill(): Promise<void>;
 }
 
-/** A server in another process, on `dir`. */
+/** A server in another process, on `dir`. Kill it, or mocha's own exit ends it. */
 export async function startChild(dir: string): Promise<Child> {
   const script = fileURLToPath(new URL('./server-child.ts', import.meta.url));
   const child = spawn(process.execPath, ['--import', 'tsx', script, dir], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
   });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const url = await new Promise<string>((resolve, reject) => {

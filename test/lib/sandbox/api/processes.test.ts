@@ -4,17 +4,22 @@ import {expect} from 'chai';
 import Stripe from 'stripe';
 import {startSandboxApi} from '../../../../src/lib/sandbox/api/server.js';
 import {TEST_CARDS} from '../../../../src/lib/sandbox/cards.js';
-import {ask, confirmForm, freshDir, startChild} from './client.js';
+import {ask, type Child, confirmForm, freshDir, startChild} from './client.js';
 import {sealSwipe} from './sealing.js';
 
 const CREATE = {amount: 1200, currency: 'usd', capture_method: 'manual'};
 
 describe('sandbox API: one memory for every server and process', () => {
   let dir: string;
+  let child: Child | undefined;
   beforeEach(() => {
     dir = freshDir();
   });
-  afterEach(() => rmSync(dir, {recursive: true, force: true}));
+  afterEach(async () => {
+    await child?.kill();
+    child = undefined;
+    rmSync(dir, {recursive: true, force: true});
+  });
 
   it('two servers on one directory are one API: objects, keys, faults', async () => {
     const [one, two] = [await startSandboxApi({dir}), await startSandboxApi({dir})];
@@ -40,38 +45,59 @@ describe('sandbox API: one memory for every server and process', () => {
   });
 
   it('two processes race for one intent: one confirm wins, nothing is lost', async () => {
-    const [mine, child] = [await startSandboxApi({dir}), await startChild(dir)];
+    const mine = await startSandboxApi({dir});
+    const theirs = await startChild(dir);
+    child = theirs;
     const ids: string[] = [];
     for (let index = 0; index < 8; index += 1) {
-      const url = index % 2 === 0 ? mine.url : child.url;
+      const url = index % 2 === 0 ? mine.url : theirs.url;
       ids.push((await ask(url, 'POST', '/v1/payment_intents', CREATE)).body.id);
     }
     const racers = ids.flatMap((id) =>
-      [mine.url, child.url, mine.url, child.url].map((url) =>
+      [mine.url, theirs.url, mine.url, theirs.url].map((url) =>
         ask(url, 'POST', `/v1/payment_intents/${id}/confirm`, confirmForm()),
       ),
     );
     const statuses = (await Promise.all(racers)).map((answer) => answer.status).sort();
     expect(statuses).to.deep.equal([...Array(8).fill(200), ...Array(24).fill(400)]);
-    const seen = await ask(child.url, 'GET', '/_sandbox/ledger');
+    const seen = await ask(theirs.url, 'GET', '/_sandbox/ledger');
     expect(seen.body.payment_intents).to.have.length(8);
     for (const line of seen.body.payment_intents) expect(line).to.include({confirms: 1, attempts: 1});
-    await child.kill();
     await mine.close();
   });
 
+  it('two processes write at the same time: no line is overwritten', async () => {
+    const mine = await startSandboxApi({dir});
+    child = await startChild(dir);
+    const {url} = child;
+    const ids: string[] = [];
+    const writer = async (to: string) => {
+      for (let index = 0; index < 60; index += 1) {
+        ids.push((await ask(to, 'POST', '/v1/payment_intents', CREATE)).body.id);
+      }
+    };
+    await Promise.all([mine.url, url, mine.url, url].map(writer));
+    expect(new Set(ids)).to.have.property('size', 240);
+    expect((await mine.ledger()).map((line) => line.id)).to.have.members(ids);
+    await mine.close();
+    const fresh = await startSandboxApi({dir});
+    expect((await fresh.ledger()).map((line) => line.id)).to.have.members(ids);
+    await fresh.close();
+  });
+
   it('survives kill -9 in the middle of requests, and cuts a torn line', async () => {
-    const child = await startChild(dir);
+    const victim = await startChild(dir);
+    child = victim;
     const answered: string[] = [];
     const flood = Promise.all(
       Array.from({length: 8}, async () => {
         for (let index = 0; index < 200; index += 1) {
-          answered.push((await ask(child.url, 'POST', '/v1/payment_intents', CREATE)).body.id);
+          answered.push((await ask(victim.url, 'POST', '/v1/payment_intents', CREATE)).body.id);
         }
       }),
     ).catch(() => {});
     while (answered.length < 20) await new Promise((resolve) => setTimeout(resolve, 5));
-    await child.kill();
+    await victim.kill();
     await flood;
     const file = join(dir, 'api.jsonl');
     appendFileSync(file, '{"v":1,"changes":[{"kind":"intent","account":"acct_');
