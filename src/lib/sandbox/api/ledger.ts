@@ -1,4 +1,4 @@
-import type {AccountState, IntentRecord, State} from './state.js';
+import type {AccountState, ChargeRecord, IntentRecord, State} from './state.js';
 
 /** What really happened to one PaymentIntent: the judge in tests of "exactly once". */
 export interface LedgerEntry {
@@ -26,24 +26,35 @@ export interface LedgerEntry {
 /** Every PaymentIntent of every account, oldest first. */
 export function ledger(state: State): LedgerEntry[] {
   return [...state.accounts.values()].flatMap((account) => {
-    const owners = ksnOwners(account);
-    return [...account.intents.values()].map((intent) => entry(account, intent, owners));
+    const charges = grouped(account, (charge) => charge.intent);
+    const uses = grouped(account, (charge) => charge.ksn);
+    return [...account.intents.values()].map((intent) =>
+      entry(account, intent, charges.get(intent.id) ?? [], uses),
+    );
   });
 }
 
-type KsnOwners = ReadonlyMap<string, ReadonlySet<string>>;
+type Charges = ReadonlyMap<string, readonly ChargeRecord[]>;
 
-function ksnOwners(account: AccountState): KsnOwners {
-  const owners = new Map<string, Set<string>>();
+function grouped(account: AccountState, nameOf: (charge: ChargeRecord) => string): Charges {
+  const groups = new Map<string, ChargeRecord[]>();
   for (const charge of account.charges.values()) {
-    owners.set(charge.ksn, (owners.get(charge.ksn) ?? new Set()).add(charge.intent));
+    const group = groups.get(nameOf(charge));
+    if (group === undefined) groups.set(nameOf(charge), [charge]);
+    else group.push(charge);
   }
-  return owners;
+  return groups;
 }
 
-function entry(account: AccountState, intent: IntentRecord, owners: KsnOwners): LedgerEntry {
-  const charges = [...account.charges.values()].filter((charge) => charge.intent === intent.id);
+function entry(
+  account: AccountState,
+  intent: IntentRecord,
+  charges: readonly ChargeRecord[],
+  uses: Charges,
+): LedgerEntry {
   const ksn = charges.map((charge) => charge.ksn);
+  const usedElsewhere = (one: string) =>
+    uses.get(one)?.some((charge) => charge.intent !== intent.id) === true;
   return {
     account: account.id,
     id: intent.id,
@@ -56,7 +67,7 @@ function entry(account: AccountState, intent: IntentRecord, owners: KsnOwners): 
     captures: intent.captures,
     amount_captured: intent.amount_received,
     ksn,
-    ksn_reused: ksn.some((one) => (owners.get(one)?.size ?? 0) > 1),
+    ksn_reused: ksn.some(usedElsewhere),
     stored_at: charges.at(-1)?.stored_at ?? null,
   };
 }
