@@ -127,7 +127,8 @@ function declined(payment: Payment, money: string): Diagnosis {
     isExpired(card.exp_month, card.exp_year, Date.parse(payment.updated_at))
       ? ' The card had expired by then.'
       : '';
-  const what = `The issuer declined ${money}: ${reason}${error === null ? '' : ` (${error.message})`}.${expired}`;
+  const said = error === null || error.message.includes(reason) ? '' : ` (${error.message})`;
+  const what = `The issuer declined ${money}: ${reason}${said}.${expired}`;
   if (payment.stored_at === null) return say(`${what} No money moved.`, 'cashier', false, null);
   return say(
     `${what} It was accepted offline, so the goods may be gone: the loss is the merchant's. The decline is final.`,

@@ -36,7 +36,6 @@ export const ERROR_CODES = {
   not_connected_to_internet_and_require_online_set: 'temporary',
   network_unavailable: 'temporary',
   api_unavailable: 'temporary',
-  rate_limited: 'temporary',
   no_card_presented: 'temporary',
   card_read_canceled: 'temporary',
   // Attention
@@ -48,25 +47,20 @@ export const ERROR_CODES = {
   // Refused by our rules
   force_offline_with_feature_disabled: 'refused',
   invalid_offline_currency: 'refused',
-  offline_payments_database_too_large: 'refused',
   amount_too_small: 'refused',
   amount_exceeds_max_offline_amount: 'refused',
   policy_refused: 'refused',
-  surcharge_not_supported_offline: 'refused',
   offline_disabled: 'refused',
   payment_intent_unexpected_state: 'refused',
-  payment_held: 'refused',
   // Card
   card_declined: 'card',
   card_unusable: 'card',
   card_swipe_not_available: 'card',
-  contactless_not_supported_offline: 'card',
   online_pin_not_supported_offline: 'card',
   offline_and_card_expired: 'card',
   offline_transaction_declined: 'card',
   interac_not_supported_offline: 'card',
   missing_emv_data: 'card',
-  offline_collect_and_confirm_mismatch: 'card',
   offline_test_card_in_livemode: 'card',
   amount_mismatch: 'card',
   // Reader and connecting

@@ -83,9 +83,11 @@ export function tallies(state: State, effective: EffectiveState): Record<Payment
   return result;
 }
 
+/** A captured payment is worth what was received: the rest of a partial capture was released. */
 export function addTo(tally: Tally, payment: Payment): void {
+  const worth = payment.state === 'captured' ? payment.amount_received : payment.amount;
   tally.count += 1;
-  tally.amounts[payment.currency] = (tally.amounts[payment.currency] ?? 0) + payment.amount;
+  tally.amounts[payment.currency] = (tally.amounts[payment.currency] ?? 0) + worth;
 }
 
 /** Payments that count as stored offline: in the public counters and in every limit. */

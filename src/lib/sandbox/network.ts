@@ -1,8 +1,8 @@
 import {mkdirSync, readFileSync, renameSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
+import {UNREACHABLE_PORT} from './embedded.js';
 
-/** A loopback port nobody listens on: a connection to it is refused at once, as with no network. */
-const NOWHERE = {host: '127.0.0.1', port: 1};
+const NOWHERE = {host: '127.0.0.1', port: UNREACHABLE_PORT};
 
 /** The network between this device and the payment API, as far as the sandbox can cut it. */
 export interface SandboxNetwork {
