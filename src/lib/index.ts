@@ -29,6 +29,8 @@ export interface OpenOptions {
   readonly random?: Random;
   /** How long to wait for another process, ms. */
   readonly lockWaitMs?: number;
+  /** How long one call of the payment API may take, ms. */
+  readonly deadlines?: {readonly connect_ms?: number; readonly total_ms?: number};
 }
 
 /** The sandbox's own account and location: a sandbox device is born knowing them. */
@@ -52,8 +54,8 @@ export async function openTerminal(options: OpenOptions = {}): Promise<Terminal>
   const profile = await chooseProfile(options.profile ?? null, journals);
   const settings = profileSettings(profile.value, directory.value);
   const sandbox = settings.gateway === 'sandbox';
-  const world = sandbox ? await openSandbox(directory.value, settings, env, clock) : null;
-  const gateway = world?.gateway ?? (await realGateway(settings, env));
+  const world = sandbox ? await openSandbox(directory.value, settings, env, clock, options) : null;
+  const gateway = world?.gateway ?? (await realGateway(settings, env, options));
   const parts: Parts = {
     profile: {
       name: settings.name,
@@ -126,7 +128,11 @@ function fileJournals(directory: Setting, clock: Clock, lockWaitMs?: number): Jo
   };
 }
 
-async function realGateway(settings: ProfileSettings, env: NodeJS.ProcessEnv): Promise<Gateway> {
+async function realGateway(
+  settings: ProfileSettings,
+  env: NodeJS.ProcessEnv,
+  {deadlines}: OpenOptions,
+): Promise<Gateway> {
   const apiKey = readApiKey(settings, env);
   if (apiKey === null || settings.base_url === null) {
     throw new StowpayError('profile_invalid', `Profile ${settings.name} has no API key.`, {
@@ -139,6 +145,7 @@ async function realGateway(settings: ProfileSettings, env: NodeJS.ProcessEnv): P
     apiKey,
     origin: settings.base_url,
     acceptsSealedData: settings.gateway !== 'stripe',
+    ...(deadlines === undefined ? {} : {deadlines}),
   });
 }
 
@@ -154,6 +161,7 @@ async function openSandbox(
   settings: ProfileSettings,
   env: NodeJS.ProcessEnv,
   clock: Clock,
+  {deadlines}: OpenOptions,
 ): Promise<SandboxWorld> {
   const [{openGateway}, {sandboxNetwork}, {lazyApi}] = await Promise.all([
     import('./gateway/open-gateway.js'),
@@ -170,6 +178,7 @@ async function openSandbox(
     apiKey,
     origin,
     acceptsSealedData: true,
+    ...(deadlines === undefined ? {} : {deadlines}),
     route: async (host, port) => {
       const to = standalone === null && network.isUp() ? await embedded.address() : {host, port};
       return network.route(to.host, to.port);
