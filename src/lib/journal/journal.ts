@@ -11,7 +11,7 @@ import {FileLock} from '../storage/file-lock.js';
 import type {Storage} from '../storage/storage.js';
 import {dropClosed, readCheckpoint, writeCheckpoint} from './checkpoint.js';
 import {cutSegment, cutTail} from './cut.js';
-import {damagedError, diskFull, readFailed} from './damage.js';
+import {damagedError, diskFull, readFailed, writeFailed} from './damage.js';
 import {encodeCommit, recordOf} from './encode.js';
 import {emptyFold, type Fold, placeRecord} from './fold.js';
 import {type DeviceKeys, readKeys} from './keys.js';
@@ -280,26 +280,30 @@ export class FileJournal implements Journal {
     const mark = this.#currentMark();
     const fold = this.#current();
     const tear = loadTail(this.#storage, this.#directory, this.#keys.mac, fold, mark);
+    try {
+      const recovered = this.#recover(fold, mark === null, tear === null ? 'unacknowledged' : 'tear');
+      redactClosed(this.#storage, this.#directory, fold);
+      this.#refreshCheckpoint(fold);
+      return recovered;
+    } catch (error) {
+      // As final as a failed write of a record: a second try may succeed without anything being on the disk.
+      throw error instanceof StowpayError ? error : writeFailed(error, this.#directory);
+    }
+  }
+
+  #recover(fold: Fold, unmarked: boolean, kind: 'tear' | 'unacknowledged'): readonly EventBody[] {
     const recovered: EventBody[] = [];
     const {segment, offset} = fold.position;
     const later = listSegments(this.#storage, this.#directory).filter((name) => name > segment);
     for (const name of later) recovered.push(cutSegment(this.#storage, this.#directory, name));
     const file = this.#writer.file(segment);
-    const cut = cutTail(
-      this.#storage,
-      this.#directory,
-      file,
-      offset,
-      tear === null ? 'unacknowledged' : 'tear',
-    );
+    const cut = cutTail(this.#storage, this.#directory, file, offset, kind);
     if (cut !== null) recovered.push(cut);
-    if (mark === null) {
+    if (unmarked) {
       // Nothing says that the last writer of this boot, if there was one, synced what stands here.
       file.sync();
       this.#mark(segment, offset);
     }
-    redactClosed(this.#storage, this.#directory, fold);
-    this.#refreshCheckpoint(fold);
     return recovered;
   }
 
