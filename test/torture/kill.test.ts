@@ -29,7 +29,10 @@ function stowpay(till: Till, words: readonly string[], killAfterMs: number | nul
     STOWPAY_PROFILE: 'sandbox',
     STOWPAY_SANDBOX_API: till.api.url,
   };
-  const child = spawn(process.execPath, [resolve('bin/run.js'), ...words, '--json'], {env, stdio: ['ignore', 'pipe', 'ignore']});
+  const child = spawn(process.execPath, [resolve('bin/run.js'), ...words, '--json'], {
+    env,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   let stdout = '';
   child.stdout.setEncoding('utf8').on('data', (text) => {
     stdout += text;
@@ -53,7 +56,11 @@ describe(`kill -9 (${KILLS} times, seed ${SEED})`, () => {
       const reference = `order-${Math.floor(kill / 2)}`;
       till.network.set(random() < 0.5);
       const words =
-        random() < 0.65 ? ['collect', '12.50', 'usd', '--reference', reference] : random() < 0.7 ? ['forward'] : ['capture', '--all'];
+        random() < 0.65
+          ? ['collect', '12.50', 'usd', '--reference', reference]
+          : random() < 0.7
+            ? ['forward']
+            : ['capture', '--all'];
       const {code, stdout} = await stowpay(till, words, 120 + random() * 420);
       if (code !== null) survived += 1;
       if (words[0] === 'collect' && stdout.trim().endsWith('}')) remember(told, reference, stdout);
@@ -71,7 +78,9 @@ describe(`kill -9 (${KILLS} times, seed ${SEED})`, () => {
     expect(check.code, check.stdout).to.equal(0);
     await agree(till, told);
     await till.close();
-    console.log(`      ${KILLS - survived} killed, ${survived} finished before, ${told.size} orders, nothing lost or doubled`);
+    console.log(
+      `      ${KILLS - survived} killed, ${survived} finished before, ${told.size} orders, nothing lost or doubled`,
+    );
   });
 });
 
@@ -88,7 +97,9 @@ async function agree(till: Till, told: ReadonlyMap<string, string>): Promise<voi
   const moved = (await till.api.ledger()).filter(({confirms}) => confirms > 0);
   const byPayment = new Map(moved.map((entry) => [entry.stowpay_id, entry]));
   expect(byPayment.size, 'two intents of one payment moved money').to.equal(moved.length);
-  const payments = await till.run((terminal) => terminal.list({names: [], states: ['captured'], buckets: [], limit: null}));
+  const payments = await till.run((terminal) =>
+    terminal.list({names: [], states: ['captured'], buckets: [], limit: null}),
+  );
   expect(moved.map(({stowpay_id}) => stowpay_id)).to.have.members(payments.map(({local_id}) => local_id));
   for (const payment of payments) {
     const entry = byPayment.get(payment.local_id);

@@ -1,5 +1,6 @@
 import {Command, Flags} from '@oclif/core';
 import type {StowpayError} from '../core/errors.js';
+import {maskSecrets} from '../core/mask.js';
 
 import {openTerminal, type Setting, type Terminal} from '../index.js';
 import {asStowpayError, failureEnvelope, successEnvelope, type Warning} from './envelope.js';
@@ -140,7 +141,9 @@ function printWarnings(warnings: readonly Warning[]): void {
 
 function printError(error: StowpayError): void {
   const look = lookOf(process.stderr, process.env);
-  process.stderr.write(`${look.bad('Error:')} ${error.message} ${look.dim(`[${error.code}]`)}\n`);
+  process.stderr.write(
+    `${look.bad('Error:')} ${maskSecrets(error.message)} ${look.dim(`[${error.code}]`)}\n`,
+  );
   if (error.hint !== undefined) process.stderr.write(`${look.bold('Do:')} ${error.hint}\n`);
 }
 

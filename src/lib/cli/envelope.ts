@@ -1,4 +1,5 @@
 import {StowpayError} from '../core/errors.js';
+import {maskSecrets} from '../core/mask.js';
 
 export interface Warning {
   readonly code: string;
@@ -18,7 +19,7 @@ export function failureEnvelope(error: StowpayError, warnings: readonly Warning[
   const {code, message, hint, exitCode: exit_code, details} = error;
   return {
     ok: false,
-    error: {code, message, hint: hint ?? null, exit_code, details},
+    error: {code, message: maskSecrets(message), hint: hint ?? null, exit_code, details},
     ...(result === undefined ? {} : {result}),
     warnings,
   };
@@ -61,13 +62,21 @@ function isUsageError(error: unknown): error is Error {
   return oclif?.exit === 2 || 'parse' in error;
 }
 
-/** The first lines of oclif's message; values of flags may be secrets, so what was quoted is cut short. */
+/** oclif's message in one line, without the words it quotes: what was typed by mistake may be a secret. */
 function usageMessage(error: Error): string {
   const text = error.message.split('\nSee more help')[0] ?? '';
-  const lines = text
+  const message = text
     .split('\n')
     .map((line) => line.trim())
-    .filter((line) => line !== '');
-  const message = lines.join(' ').slice(0, 400);
+    .filter((line) => line !== '')
+    .join(' ')
+    .replace(/^The following errors? occurred: /, '')
+    .replace(/^Unexpected arguments?: .*/, 'There are more words than this command takes.')
+    .replace(/^command .* not found/, 'There is no such command')
+    .replace(/(Nonexistent flags?: .*)/, (names) => names.replace(/=\S*/g, ''))
+    .replace(/^Expected (--[\w-]+)=.* to be one of/, 'Expected $1 to be one of')
+    .replace(/^Expected (?!--).* to be one of/, 'Expected the word to be one of')
+    .replace(/ but received: .*/, '')
+    .slice(0, 400);
   return message.endsWith('.') ? message : `${message}.`;
 }

@@ -112,7 +112,7 @@ export function statusWarnings(status: Status): readonly Warning[] {
     warnings.push({code: 'pairing_expires', message});
   }
   if (status.offline_payments_count > 0) {
-    const message = `${plural(status.offline_payments_count, 'payment')} wait to be forwarded; no forwarder runs in the background.`;
+    const message = `${plural(status.offline_payments_count, 'payment')} ${status.offline_payments_count === 1 ? 'waits' : 'wait'} to be forwarded; run stowpay forward when there is network.`;
     warnings.push({code: 'no_forwarder', message});
   }
   return warnings;

@@ -33,6 +33,7 @@ type Paired = Extract<EventBody, {type: 'reader.paired'}>['data'];
  * a failed one changes nothing.
  */
 export async function connect(parts: Parts, request: ConnectRequest): Promise<Connected> {
+  checkAddress(request.address);
   checkMayReadCards(parts, request.address);
   parts.journals.prepare();
   const reader = await parts.openReader(request.address, request.signal);
@@ -46,6 +47,17 @@ export async function connect(parts: Parts, request: ConnectRequest): Promise<Co
   } finally {
     await closeQuietly(reader);
   }
+}
+
+function checkAddress(address: string): void {
+  if (/^(?:serial:.|tcp:.|sim:$)/.test(address)) return;
+  throw new StowpayError(
+    'invalid_usage',
+    `${JSON.stringify(address.slice(0, 64))} is not the address of a reader.`,
+    {
+      hint: 'Use serial:<path>, tcp://<host>:<port> or sim: (emulated).',
+    },
+  );
 }
 
 /** Closing a reader must not hide what happened before. */
