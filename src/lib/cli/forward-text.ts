@@ -86,7 +86,7 @@ export function forwardError(result: ForwardResult, signal: AbortSignal): Stowpa
     case 'temporary': {
       if (signal.reason instanceof StowpayError) return signal.reason;
       const why = result.forwarding_failure === null ? '' : ` ${result.forwarding_failure.message}`;
-      const message = `${plural(count('left'), 'payment')} of ${result.total} could not be sent now and stay stored.${why}`;
+      const message = `${plural(count('left'), 'payment')} of ${result.total} could not be sent now and ${count('left') === 1 ? 'stays' : 'stay'} stored.${why}`;
       return new StowpayError('payments_left', message, {
         hint: 'Run stowpay forward again when the network is back.',
         details,

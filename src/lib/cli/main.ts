@@ -7,6 +7,10 @@ import {StowpayError} from '../core/errors.js';
 export async function main(argv: readonly string[], url: string): Promise<never> {
   // A reader of our output that goes away (`| head`) is no failure of ours.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreBrokenPipe);
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    // A bug somewhere out of reach: it still ends as one object and one code, never as a bare trace.
+    process.once(event, (error) => void reportStray(error, argv).finally(() => process.exit(1)));
+  }
   const {run} = await import('@oclif/core');
   try {
     if (argv[0] === '--json') throw noCommand();

@@ -83,23 +83,35 @@ export function directoryWorld(dir: string): EmulatorWorld {
 
 function fileMemory(dir: string): EmulatorMemory {
   const path = join(dir, MEMORY);
-  return {
-    load: () => {
-      const saved: Partial<ReaderMemory> = readObject(path);
-      if (saved.serial_number !== undefined) return {...FRESH_MEMORY, ...saved};
-      // Two emulated readers are two readers: saved at once, so that it stays the same one.
-      const fresh = {
-        ...FRESH_MEMORY,
-        ...saved,
-        serial_number: `SBX${randomInt(10 ** 7)
-          .toString()
-          .padStart(7, '0')}`,
-      };
-      replaceFile(path, fresh);
-      return fresh;
-    },
-    save: (memory) => replaceFile(path, memory),
+  // What a full disk does not take is kept while the reader has power.
+  let volatile: Partial<ReaderMemory> = {};
+  const load = (): ReaderMemory => {
+    const saved: Partial<ReaderMemory> = {...readObject(path), ...volatile};
+    if (saved.serial_number !== undefined) return {...FRESH_MEMORY, ...saved};
+    // Two emulated readers are two readers: saved at once, so that it stays the same one.
+    const fresh = {...FRESH_MEMORY, ...saved, serial_number: freshSerialNumber()};
+    replaceFile(path, fresh);
+    return fresh;
   };
+  return {
+    load,
+    save: (memory) => {
+      // A key serial number must never be used twice: without it on the disk there is no read.
+      const mustLast = memory.ksn !== load().ksn;
+      try {
+        replaceFile(path, memory);
+        volatile = {};
+      } catch (error) {
+        if (mustLast) throw error;
+        const {ksn: _, ...settings} = memory;
+        volatile = settings;
+      }
+    },
+  };
+}
+
+function freshSerialNumber(): string {
+  return `SBX${String(randomInt(10 ** 7)).padStart(7, '0')}`;
 }
 
 function takeCard(dir: string): ReturnType<EmulatorWorld['nextCard']> {
@@ -126,6 +138,9 @@ function replaceFile(path: string, content: object): void {
   try {
     writeFileSync(file, `${JSON.stringify(content)}\n`);
     fsyncSync(file);
+  } catch (error) {
+    rmSync(temporary, {force: true});
+    throw error;
   } finally {
     closeSync(file);
   }

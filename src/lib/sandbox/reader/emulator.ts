@@ -63,7 +63,19 @@ class EmulatedReader {
   }
 
   receive(chunk: Uint8Array): void {
-    for (const incoming of this.#parser.push(chunk)) this.#handle(incoming);
+    for (const incoming of this.#parser.push(chunk)) {
+      this.#orFail(incoming.command, () => this.#handle(incoming));
+    }
+  }
+
+  /** Whatever goes wrong inside (a full disk) is, to the host, a reader that failed. */
+  #orFail(command: number, act: () => void): void {
+    try {
+      act();
+    } catch {
+      this.#read = {kind: 'idle'};
+      this.#reply(command, 0x0a);
+    }
   }
 
   stop(): void {
@@ -119,7 +131,7 @@ class EmulatedReader {
       return;
     }
     const {card_delay_ms = 150} = this.#options;
-    const timer = setTimeout(() => this.#present(next, request), card_delay_ms);
+    const timer = setTimeout(() => this.#orFail(ACTIVATE, () => this.#present(next, request)), card_delay_ms);
     this.#read = {kind: 'waiting', timers: [timer]};
   }
 
