@@ -145,6 +145,21 @@ export function isForwardable(state: PaymentState): boolean {
   return state === 'accepted_offline' || state === 'in_doubt';
 }
 
+/** An online authorisation nobody heard of is released after this time, unless its reference claims it first. */
+const UNCLAIMED_MS = 15 * 60 * 1000;
+
+/**
+ * True for a payment whose collect died before it could tell anybody, that turned out to be authorised, and that
+ * nobody has asked for since: the customer must not be charged for it.
+ */
+export function isAbandonedAuthorization(payment: Payment, now: number): boolean {
+  return (
+    payment.state === 'authorized' &&
+    payment.unclaimed &&
+    now - Date.parse(payment.updated_at) >= UNCLAIMED_MS
+  );
+}
+
 /** The amount a capture takes; throws what a person must know when it cannot be captured. */
 export function captureAmount(payment: Payment, state: PaymentState, asked: number | null): number {
   if (state === 'capturing') {

@@ -54,7 +54,8 @@ export function referenceHolder(state: State, account: string, reference: string
 
 /**
  * True when the payment surely took no money and never will, so that its order may be collected again:
- * refused, interrupted before anything was sent, or declined while the customer was still there.
+ * refused, interrupted before it took effect, released because no caller ever heard of it, or declined while the
+ * customer was still there.
  * A payment that was accepted keeps its reference for ever, also when it was declined or voided later.
  */
 export function freesReference(payment: Payment, effective: EffectiveState): boolean {
@@ -62,7 +63,7 @@ export function freesReference(payment: Payment, effective: EffectiveState): boo
     case 'refused':
       return true;
     case 'canceled':
-      return payment.reason?.code === 'interrupted';
+      return payment.reason?.code === 'interrupted' || payment.reason?.code === 'unclaimed';
     case 'declined':
       return payment.stored_at === null;
     default:

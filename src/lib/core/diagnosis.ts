@@ -101,7 +101,7 @@ function authorized(payment: Payment, money: string, now: number): Diagnosis {
         ? ` The authorisation lapsed at ${new Date(until * 1000).toISOString()}.`
         : ` The authorisation lapses at ${new Date(until * 1000).toISOString()} (in ${left} h).`;
   const unclaimed = payment.unclaimed
-    ? ' The collect that asked for it never heard of it: check whether the goods left.'
+    ? ' The collect that asked for it died before it could tell anybody: the same --reference claims it; otherwise forward releases the hold after 15 minutes.'
     : '';
   return say(
     `${money} is authorised and not captured: no money was received yet.${lapse}${unclaimed}`,

@@ -38,7 +38,10 @@ export async function capture(parts: Parts, request: CaptureRequest): Promise<re
   const {state} = await journal.view();
   const effective = statesNow(journal);
   const payments = request.all
-    ? [...state.payments.values()].filter((one) => isCapturable(effective(one))).sort((a, b) => a.seq - b.seq)
+    ? [...state.payments.values()]
+        // One that no caller ever heard of is captured only by name: its goods may never have left.
+        .filter((one) => isCapturable(effective(one)) && !one.unclaimed)
+        .sort((a, b) => a.seq - b.seq)
     : await findPayments(journal, state, request.names);
   const plan = payments.map((payment) => planFor(payment, effective(payment), request.amount, parts));
   if (request.dryRun || plan.length === 0) return plan;

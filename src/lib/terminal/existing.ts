@@ -1,7 +1,7 @@
 import {checkSameOrder, freesReference, referenceHolder} from '../core/decide.js';
 import {StowpayError} from '../core/errors.js';
 import {formatAmount} from '../core/money.js';
-import {type Payment, type PaymentIntent, toPaymentIntent} from '../core/payment.js';
+import {abandonedState, type Payment, type PaymentIntent, toPaymentIntent} from '../core/payment.js';
 import type {Journal} from '../core/ports.js';
 import {storyOf} from './history.js';
 import {checkBinding, reachApi} from './network.js';
@@ -29,8 +29,10 @@ export async function resultOfExisting(
   const effective = statesNow(journal);
   if (freesReference(payment, effective)) return null;
   checkSameOrder(payment, asked);
-  if (effective(payment) === 'in_doubt' && payment.stored_at === null)
+  if (effective(payment) === 'in_doubt' && payment.stored_at === null) {
     return settleDoubt(parts, journal, payment);
+  }
+  if (payment.unclaimed) return claimOutcome(journal, payment);
   return outcomeOf(payment, effective(payment));
 }
 
@@ -91,6 +93,31 @@ function outcomeOf(payment: Payment, state: Payment['state']): PaymentIntent | n
   }
 }
 
+/** A forward settled it before its caller came back: now somebody has heard, and it is not released any more. */
+async function claimOutcome(journal: Journal, seen: Payment): Promise<PaymentIntent | null> {
+  const claim = await journal.claim(seen.seq, CLAIM_WAIT_MS);
+  if (claim === null) return outcomeOf(seen, 'authorizing');
+  try {
+    const payment = await latest(journal, seen);
+    if (!payment.unclaimed || payment.state === 'canceled') return again(payment);
+    const event = {type: 'payment.claimed', payment: payment.local_id, data: {}} as const;
+    return outcomeOf(await record(journal, payment, [event]), payment.state);
+  } finally {
+    claim.release();
+  }
+}
+
+const CLAIM_WAIT_MS = 10_000;
+
+/** The payment as it is now that it is ours. */
+async function latest(journal: Journal, seen: Payment): Promise<Payment> {
+  return (await journal.view()).state.payments.get(seen.local_id) ?? seen;
+}
+
+function again(payment: Payment): PaymentIntent | null {
+  return freesReference(payment, (one) => one.state) ? null : outcomeOf(payment, payment.state);
+}
+
 /** Looks; what was never confirmed is cancelled at the API, so that a lost confirm can never take effect. */
 async function settleLost(parts: Parts, journal: Journal, doubted: Payment): Promise<Settled> {
   const looked = await lookAtApi(parts, journal, await recovered(journal, doubted));
@@ -98,22 +125,24 @@ async function settleLost(parts: Parts, journal: Journal, doubted: Payment): Pro
 }
 
 /** A collect died, or lost its answer, while the money may have moved. The API knows; the intent's id is journalled. */
-async function settleDoubt(parts: Parts, journal: Journal, doubted: Payment): Promise<PaymentIntent | null> {
-  const claim = await journal.claim(doubted.seq);
-  if (claim === null) return outcomeOf(doubted, 'authorizing');
+async function settleDoubt(parts: Parts, journal: Journal, seen: Payment): Promise<PaymentIntent | null> {
+  const claim = await journal.claim(seen.seq);
+  if (claim === null) return outcomeOf(seen, 'authorizing');
   try {
+    const doubted = await latest(journal, seen);
+    // A forward may have settled it between our look at the journal and the claim.
+    if (abandonedState(doubted) !== 'in_doubt' && !doubted.unclaimed) return again(doubted);
     const reach = await reachApi(parts);
     if (reach.kind === 'offline') throw withPayment(inDoubt(doubted), doubted);
     checkBinding(doubted.binding, reach.binding);
-    const {payment} = await settleLost(parts, journal, doubted);
+    const {payment} = doubted.unclaimed ? {payment: doubted} : await settleLost(parts, journal, doubted);
     if (payment.unclaimed) {
       const told = await record(journal, payment, [
         {type: 'payment.claimed', payment: payment.local_id, data: {}},
       ]);
       return toPaymentIntent(told);
     }
-    if (freesReference(payment, (one) => one.state)) return null;
-    return outcomeOf(payment, payment.state);
+    return again(payment);
   } finally {
     claim.release();
   }

@@ -1,4 +1,4 @@
-import {isForwardable} from '../core/attempts.js';
+import {attemptEvent, isAbandonedAuthorization, isForwardable, nextKey} from '../core/attempts.js';
 import {StowpayError} from '../core/errors.js';
 import {formatAmount} from '../core/money.js';
 import {type Payment, type PaymentIntent, type PaymentState, toPaymentIntent} from '../core/payment.js';
@@ -6,9 +6,17 @@ import type {ApiError, Journal} from '../core/ports.js';
 import {amountsByCurrency, type State} from '../core/state.js';
 import {findPayments} from './find.js';
 import {leftoverIntents} from './leftovers.js';
-import {checkBinding, reachApi} from './network.js';
-import {type Parts, record, statesNow} from './parts.js';
-import {confirmAtApi, createAtApi, lookAtApi, recovered, type Settled, voidUntouched} from './settle.js';
+import {checkBinding, credentialsError, reachApi} from './network.js';
+import {type Parts, record, statesNow, timeNow} from './parts.js';
+import {
+  confirmAtApi,
+  createAtApi,
+  frozen,
+  lookAtApi,
+  recovered,
+  type Settled,
+  voidUntouched,
+} from './settle.js';
 
 export interface ForwardRequest {
   /** Names of payments; empty for everything that is stored. */
@@ -63,7 +71,7 @@ export async function forward(parts: Parts, request: ForwardRequest): Promise<Fo
   const journal = parts.journals.open();
   const {state, health} = await journal.view();
   if (!health.ok) throw damaged(health.damage?.message ?? '');
-  const payments = await chosen(journal, state, request);
+  const payments = await chosen(parts, journal, state, request);
   if (request.dryRun)
     return summary(
       true,
@@ -80,15 +88,26 @@ function damaged(message: string): StowpayError {
   });
 }
 
-async function chosen(journal: Journal, state: State, request: ForwardRequest): Promise<readonly Payment[]> {
+async function chosen(
+  parts: Parts,
+  journal: Journal,
+  state: State,
+  request: ForwardRequest,
+): Promise<readonly Payment[]> {
   const effective = statesNow(journal);
+  const now = timeNow(parts, state).ms;
   if (request.names.length > 0) {
     const named = await findPayments(journal, state, request.names);
     for (const payment of named) checkForwardable(payment, effective(payment));
     return named.slice(0, request.limit ?? named.length);
   }
   return [...state.payments.values()]
-    .filter((payment) => isForwardable(effective(payment)) || isInterrupted(payment, effective(payment)))
+    .filter(
+      (payment) =>
+        isForwardable(effective(payment)) ||
+        isInterrupted(payment, effective(payment)) ||
+        isAbandonedAuthorization(payment, now),
+    )
     .sort((a, b) => a.seq - b.seq)
     .slice(0, request.limit ?? state.payments.size);
 }
@@ -191,6 +210,7 @@ async function bringForward(
   known: ReadonlyMap<string, string>,
 ): Promise<Settled> {
   const payment = await recovered(journal, start);
+  if (payment.state === 'authorized') return releaseUnclaimed(parts, journal, payment);
   if (payment.stored_at === null) return settleOnline(parts, journal, payment);
   if (!isForwardable(payment.state)) return {payment, last: null};
   const found = payment.id === null ? known.get(payment.local_id) : undefined;
@@ -215,6 +235,29 @@ async function settleOnline(parts: Parts, journal: Journal, payment: Payment): P
     payment: await record(journal, payment, [{type: 'payment.canceled', payment: payment.local_id, data}]),
     last: null,
   };
+}
+
+/** Nobody ever heard that it was authorised, so nobody can owe goods for it: the hold on the card is released. */
+async function releaseUnclaimed(parts: Parts, journal: Journal, start: Payment): Promise<Settled> {
+  if (!start.unclaimed) return {payment: start, last: null};
+  const next = nextKey(start, 'cancel', parts.clock.now());
+  const payment = await record(journal, start, [attemptEvent(start, 'cancel', next)]);
+  const last = await parts.gateway.cancelPaymentIntent(payment.id ?? '', frozen(payment, next.key, {}));
+  if (last.kind === 'delivered' && last.value.status === 'canceled') {
+    const message =
+      'It was authorised, but its collect died before it could tell anybody; the hold was released.';
+    const data = {reason: 'unclaimed', message};
+    const event = {type: 'payment.canceled', payment: payment.local_id, data} as const;
+    return {payment: await record(journal, payment, [event]), last};
+  }
+  const outcome = last.kind === 'delivered' || last.kind === 'declined' ? 'in_doubt' : last.kind;
+  const error = last.kind === 'delivered' ? null : last.error;
+  const failed = {operation: 'cancel', outcome, error} as const;
+  const kept = await record(journal, payment, [
+    {type: 'payment.attempt_failed', payment: payment.local_id, data: failed},
+  ]);
+  if (last.kind === 'stop') throw credentialsError(last.error);
+  return {payment: kept, last};
 }
 
 /** The API already has an intent for it (a journal restored from a backup): look at that one instead of making another. */

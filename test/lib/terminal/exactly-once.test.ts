@@ -216,6 +216,45 @@ describe('exactly once', () => {
       expect((await till.api.ledger())[0]).to.include({confirms: 0, status: 'canceled'});
     });
 
+    describe('authorised although its collect never heard of it', () => {
+      const clock = testClock();
+      let own: Till;
+      beforeEach(async () => {
+        own = await openTill(clock);
+        await own.api.addFault({...CONFIRM, count: 1, fault: {kind: 'drop_after'}});
+        await own.api.addFault({...LOOK, count: 50, fault: {kind: 'drop_before'}});
+        expect((await failure(own.collect({reference: 'unheard'}))).code).to.equal('payment_in_doubt');
+        await own.api.clearFaults();
+        const {payments} = await own.forward();
+        expect(payments[0]).to.include({outcome: 'authorized'});
+      });
+      afterEach(() => own.close());
+
+      it('is never captured by --all', async () => {
+        const request = {names: [], all: true, amount: null, dryRun: false};
+        expect(await own.run((terminal) => terminal.capture(request))).to.deep.equal([]);
+      });
+
+      it('is claimed by its reference, and stays', async () => {
+        const {payment, fresh} = await own.collect({reference: 'unheard'});
+        expect({fresh, state: payment.state}).to.deep.equal({fresh: false, state: 'authorized'});
+        clock.advance(60 * 60_000);
+        expect((await own.forward()).total).to.equal(0);
+        expect((await own.api.ledger())[0]).to.include({status: 'requires_capture'});
+      });
+
+      it('is released by a forward after a quarter of an hour, and its order can be collected again', async () => {
+        clock.advance(14 * 60_000);
+        expect((await own.forward()).total).to.equal(0);
+        clock.advance(2 * 60_000);
+        const {payments} = await own.forward();
+        expect(payments[0]).to.include({outcome: 'canceled'});
+        expect((await own.api.ledger())[0]).to.include({status: 'canceled'});
+        const {fresh} = await own.collect({reference: 'unheard'});
+        expect(fresh).to.equal(true);
+      });
+    });
+
     it('stores what was read when the network went between create and confirm, on the same intent', async () => {
       const terminal = await till.open();
       const done = terminal.collect({
