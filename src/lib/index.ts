@@ -88,14 +88,8 @@ const REMEMBERED = 'the connected reader';
 async function chooseProfile(named: Setting | null, journals: Journals): Promise<Setting> {
   if (named !== null) return named;
   if (journals.exists) {
-    // A damaged or unreadable journal has its say later, from the command that needs it.
-    const paired = await journals
-      .open()
-      .view()
-      .then(
-        ({state}) => state.paired,
-        () => null,
-      );
+    // Serves what verifies of a damaged journal; one that cannot be read at all must not pass for a sandbox.
+    const {paired} = (await journals.open().view()).state;
     if (paired !== null)
       return {value: paired.profile, from: paired.profile === SANDBOX ? DEFAULT : REMEMBERED};
   }

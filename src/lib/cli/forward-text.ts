@@ -1,4 +1,4 @@
-import {StowpayError} from '../core/errors.js';
+import {type ErrorCode, StowpayError} from '../core/errors.js';
 import {type Condition, worstCondition} from '../core/exit-codes.js';
 import {formatAmount} from '../core/money.js';
 import type {ForwardItem, ForwardOutcome, ForwardResult} from '../terminal/forward.js';
@@ -31,6 +31,7 @@ const WORDS: Readonly<Record<ForwardOutcome, string>> = {
   declined: 'declined',
   canceled: 'canceled',
   quarantined: 'set aside',
+  unclaimed: 'captured unheard',
   in_doubt: 'in doubt',
   left: 'still stored',
   busy: 'in use by another process',
@@ -58,6 +59,7 @@ const CONDITIONS: Readonly<Record<ForwardOutcome, Condition>> = {
   authorized: 'ok',
   captured: 'ok',
   canceled: 'ok',
+  unclaimed: 'attention',
   planned: 'ok',
   declined: 'attention',
   quarantined: 'attention',
@@ -69,17 +71,25 @@ const CONDITIONS: Readonly<Record<ForwardOutcome, Condition>> = {
 /** The error that sets the exit code of a run; null when everything was delivered. The worst condition wins. */
 export function forwardError(result: ForwardResult, signal: AbortSignal): StowpayError | null {
   if (result.dry_run) return null;
-  const worst = worstCondition(result.payments.map(({outcome}) => CONDITIONS[outcome]));
+  const failed = result.forwarding_failure;
+  const conditions = result.payments.map(({outcome}) => CONDITIONS[outcome]);
+  const worst = worstCondition(failed === null ? conditions : [...conditions, failed.condition]);
   const count = (...outcomes: ForwardOutcome[]): number =>
     outcomes.reduce((sum, outcome) => sum + (result.outcomes[outcome]?.count ?? 0), 0);
   const details = {outcomes: result.outcomes};
+  if (failed !== null && worst === failed.condition && worst !== 'temporary' && worst !== 'attention') {
+    const done = count('authorized', 'captured');
+    const message = `${failed.message} ${plural(done, 'payment')} of ${result.total} ${done === 1 ? 'was' : 'were'} delivered.`;
+    const hint = 'Nothing stored is lost. Mend what the message names, then run stowpay forward again.';
+    return new StowpayError(failed.code as ErrorCode, message, {hint, details});
+  }
   switch (worst) {
     case 'attention': {
-      const many = count('declined', 'quarantined', 'in_doubt');
+      const many = count('declined', 'quarantined', 'in_doubt', 'unclaimed');
       const first = result.payments.find(({outcome}) => CONDITIONS[outcome] === 'attention');
       const message =
         `${plural(many, 'payment')} of ${result.total} need${many === 1 ? 's' : ''} a person: ` +
-        `${count('declined')} declined, ${count('quarantined')} set aside, ${count('in_doubt')} in doubt.`;
+        `${count('declined')} declined, ${count('quarantined')} set aside, ${count('in_doubt')} in doubt${count('unclaimed') > 0 ? `, ${count('unclaimed')} captured that nobody heard of` : ''}.`;
       const hint = `Begin with stowpay inspect ${first?.payment.local_id}.`;
       return new StowpayError('payments_need_attention', message, {hint, details});
     }

@@ -46,6 +46,8 @@ export function createdPayment(record: JournalRecord & {type: 'payment.created'}
     spent_keys: {},
     attempt_count: 0,
     soft_declines: 0,
+    unresolved_confirms: 0,
+    capture_unsure: false,
     capture_amount: null,
     amount_capturable: 0,
     amount_received: 0,
@@ -104,7 +106,9 @@ function afterEvent(payment: Payment, record: JournalRecord & PaymentEvent): Pay
         ...payment,
         state: 'declined',
         attempt: null,
+        unresolved_confirms: 0,
         id: record.data.id ?? payment.id,
+        charge: record.data.charge ?? payment.charge,
         last_error: record.data.error,
       };
     case 'payment.attempt_failed':
@@ -114,13 +118,20 @@ function afterEvent(payment: Payment, record: JournalRecord & PaymentEvent): Pay
       return {...attempted(payment, 'capture', key, generation, record.at), capture_amount: amount};
     }
     case 'payment.captured':
-      return {...folded(payment, record.data.intent), state: 'captured', attempt: null, last_error: null};
+      return {
+        ...folded(payment, record.data.intent),
+        state: 'captured',
+        attempt: null,
+        capture_unsure: false,
+        last_error: null,
+      };
     case 'payment.canceled': {
       const {reason, message} = record.data;
       return {
         ...payment,
         state: 'canceled',
         attempt: null,
+        unresolved_confirms: 0,
         amount_capturable: 0,
         reason: {code: reason, message},
       };
@@ -176,16 +187,16 @@ function delivered(
   intent: RemoteIntent,
   unclaimed: boolean,
 ): Payment {
-  const known = folded(payment, intent);
-  switch (operation) {
-    case 'create':
-      return {...known, state: stateBeforeConfirm(payment), attempt: null, last_error: null};
-    case 'confirm':
-      return {...known, state: stateOf(intent), attempt: null, last_error: null, unclaimed};
-    case 'capture':
-    case 'cancel':
-      return {...known, state: stateOf(intent), attempt: null, last_error: null};
-  }
+  const known = {...folded(payment, intent), attempt: null, last_error: null};
+  if (operation === 'create') return {...known, state: stateBeforeConfirm(payment)};
+  const state = stateOf(intent);
+  const settled = state === 'authorized' || state === 'captured';
+  return {
+    ...known,
+    state,
+    unresolved_confirms: state === 'in_doubt' ? payment.unresolved_confirms : 0,
+    unclaimed: operation === 'confirm' ? unclaimed && settled : payment.unclaimed,
+  };
 }
 
 /** Where a payment stands when an attempt ended without effect. */
@@ -230,42 +241,64 @@ type FailedAttempt = Extract<PaymentEvent, {type: 'payment.attempt_failed'}>['da
 /** The API replays an answer it has stored (a 500, a decline) for as long as it remembers the key. */
 function spendsKey({outcome, error}: FailedAttempt): boolean {
   const answered = error !== null && error.http_status !== null;
-  return outcome === 'untouched' || outcome === 'soft_decline' || (outcome === 'in_doubt' && answered);
+  const replayed = outcome === 'soft_decline' || outcome === 'declined_in_doubt';
+  return outcome === 'untouched' || replayed || (outcome === 'in_doubt' && answered);
 }
 
 function attemptFailed(payment: Payment, failed: FailedAttempt): Payment {
-  const {operation, outcome, error} = failed;
+  const {operation, error, charge} = failed;
   const base = {
     ...payment,
     last_error: error ?? payment.last_error,
     attempt: null,
+    charge: charge ?? payment.charge,
     spent_keys: {
       ...payment.spent_keys,
       [operation]: spendsKey(failed) || payment.spent_keys[operation] === true,
     },
   };
-  // A cancel while authorizing is the last step of settling a doubt: undone, the doubt is back.
-  if (operation === 'cancel')
-    return {...base, state: payment.state === 'authorizing' ? 'in_doubt' : payment.state};
-  if (operation === 'capture') {
-    // Still capturing while in doubt: the amount stays fixed until a look has told.
-    if (outcome === 'in_doubt' || outcome === 'interrupted') return {...base, state: payment.state};
-    // A doubt that a look has settled keeps its amount: the same capture is sent again unless a person asks otherwise.
-    const amount = outcome === 'untouched' ? payment.capture_amount : null;
-    return {...base, state: 'authorized', capture_amount: amount};
+  switch (operation) {
+    case 'cancel':
+      // A cancel while authorizing is the last step of settling a doubt: undone, the doubt is back.
+      return {...base, state: payment.state === 'authorizing' ? 'in_doubt' : payment.state};
+    case 'capture':
+      return captureFailed(base, failed.outcome);
+    case 'create':
+      // A settled payment is never demoted by what a stale sender still had to say.
+      return {...base, state: closesPayment(payment.state) ? payment.state : stateBeforeConfirm(payment)};
+    case 'confirm':
+      return closesPayment(payment.state) ? {...payment, attempt: null} : confirmFailed(base, failed.outcome);
   }
-  if (operation === 'create') return {...base, state: stateBeforeConfirm(payment)};
+}
+
+function captureFailed(payment: Payment, outcome: FailedAttempt['outcome']): Payment {
+  const unsure =
+    outcome === 'in_doubt' ||
+    outcome === 'interrupted' ||
+    (outcome !== 'untouched' && payment.capture_unsure);
+  // While an answer is missing the amount stays fixed, and only a look may end that. A doubt that a look has settled
+  // keeps its amount too: the same capture is sent again unless a person asks otherwise.
+  if (unsure) return {...payment, state: 'capturing', capture_unsure: true};
+  const amount = outcome === 'untouched' ? payment.capture_amount : null;
+  return {...payment, state: 'authorized', capture_unsure: false, capture_amount: amount};
+}
+
+function confirmFailed(payment: Payment, outcome: FailedAttempt['outcome']): Payment {
+  const oneMore = {...payment, unresolved_confirms: payment.unresolved_confirms + 1};
   switch (outcome) {
     case 'in_doubt':
     case 'interrupted':
-      return {...base, state: 'in_doubt'};
-    case 'soft_decline':
-      return {...base, state: stateBeforeConfirm(payment), soft_declines: payment.soft_declines + 1};
-    case 'never_sent':
+      return {...oneMore, state: 'in_doubt'};
+    case 'declined_in_doubt':
+      return {...payment, state: 'in_doubt'};
     case 'retry':
+      return {...oneMore, state: stateBeforeConfirm(payment)};
+    case 'soft_decline':
+      return {...payment, state: stateBeforeConfirm(payment), soft_declines: payment.soft_declines + 1};
+    case 'never_sent':
     case 'refused':
     case 'stop':
     case 'untouched':
-      return {...base, state: stateBeforeConfirm(payment)};
+      return {...payment, state: stateBeforeConfirm(payment)};
   }
 }

@@ -41,7 +41,7 @@ function applyCreated(state: State, record: JournalRecord & {type: 'payment.crea
   state.payments.set(payment.local_id, payment);
   if (payment.reference !== null) {
     const key = referenceKey(payment.binding.account, payment.reference);
-    state.references.set(key, {payment: payment.local_id, at: record.at});
+    state.references.set(key, {payment: payment.local_id, seq: record.seq});
   }
   return state;
 }

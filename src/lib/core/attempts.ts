@@ -1,10 +1,11 @@
 import {stateOf} from './apply-payment.js';
 import type {Decision} from './decide.js';
+import {isSoftDecline} from './declines.js';
 import {StowpayError} from './errors.js';
 import type {EventBody} from './events.js';
 import {formatAmount} from './money.js';
 import {type Operation, type Payment, type PaymentState, toPaymentIntent} from './payment.js';
-import type {Outcome, RemoteIntent} from './ports.js';
+import type {ApiError, Outcome, RemoteIntent} from './ports.js';
 
 /** How long a key may be sent again. The API keeps keys at least 24 h; an hour is left for its clock and ours. */
 const KEY_LIFETIME_MS = 23 * 3600 * 1000;
@@ -39,42 +40,63 @@ export function attemptEvent(payment: Payment, operation: Operation, next: NextK
   return {type: 'payment.attempted', payment: payment.local_id, data: {operation, ...next}};
 }
 
+type FailedData = Extract<EventBody, {type: 'payment.attempt_failed'}>['data'];
+
 /** What an answer to create or confirm does to a payment. Pure and total over outcomes. */
 export function outcomeEvents(
   payment: Payment,
   operation: 'create' | 'confirm',
   outcome: Outcome<RemoteIntent>,
 ): readonly EventBody[] {
-  const of = payment.local_id;
-  const failed = (
-    kind: Extract<EventBody, {type: 'payment.attempt_failed'}>['data']['outcome'],
-    error: Extract<EventBody, {type: 'payment.attempt_failed'}>['data']['error'],
-  ): readonly EventBody[] => [
-    {type: 'payment.attempt_failed', payment: of, data: {operation, outcome: kind, error}},
-  ];
   switch (outcome.kind) {
     case 'delivered':
-      return deliveredEvents(payment, operation, outcome.value, outcome.request_id, false);
-    case 'declined': {
-      const bounded = outcome.soft && payment.stored_at !== null && payment.soft_declines < MAX_SOFT_DECLINES;
-      if (bounded) return failed('soft_decline', outcome.error);
-      const id = outcome.intent?.id ?? null;
-      return [
-        {type: 'payment.declined', payment: of, data: {operation, error: outcome.error, id, looked: false}},
-      ];
-    }
+      return deliveredEvents(payment, operation, outcome.value, outcome.request_id);
+    case 'declined':
+      return [declineEvent(payment, operation, outcome.error, outcome.soft, outcome.intent, false)];
     case 'never_sent':
     case 'retry':
     case 'refused':
     case 'in_doubt':
     case 'stop':
-      return failed(outcome.kind, outcome.error);
+      return [failedEvent(payment, {operation, outcome: outcome.kind, error: outcome.error})];
   }
+}
+
+function failedEvent(payment: Payment, data: FailedData): EventBody {
+  return {type: 'payment.attempt_failed', payment: payment.local_id, data};
+}
+
+/**
+ * A decline. A soft one of a stored payment is kept for another try, a bounded number of times. A final one is final
+ * only if no earlier confirm may still be on its way: else the intent must be cancelled at the API first.
+ */
+function declineEvent(
+  payment: Payment,
+  operation: 'create' | 'confirm',
+  error: ApiError,
+  soft: boolean,
+  intent: RemoteIntent | null,
+  looked: boolean,
+): EventBody {
+  const charge = intent?.charge?.id ?? null;
+  if (soft && payment.stored_at !== null && payment.soft_declines < MAX_SOFT_DECLINES) {
+    return failedEvent(payment, {operation, outcome: 'soft_decline', error, charge});
+  }
+  if (payment.unresolved_confirms > (looked ? 1 : 0)) {
+    return failedEvent(payment, {operation, outcome: 'declined_in_doubt', error, charge});
+  }
+  return {
+    type: 'payment.declined',
+    payment: payment.local_id,
+    data: {operation, error, id: intent?.id ?? null, looked, charge},
+  };
 }
 
 /**
  * What a look at the API (GET) tells about a confirm whose answer was lost.
- * An intent without a payment and without an error was never confirmed: `untouched`.
+ *
+ * An intent without a payment and without an error of *this* attempt was not confirmed up to now: `untouched`. The
+ * decline of an earlier attempt, known by its charge, proves nothing about this one.
  */
 export function lookEvents(
   payment: Payment,
@@ -82,14 +104,20 @@ export function lookEvents(
   requestId: string | null,
   unclaimed: boolean,
 ): readonly EventBody[] {
-  const untouched =
-    intent.status === 'requires_confirmation' ||
-    (intent.status === 'requires_payment_method' && intent.last_payment_error === null);
-  if (untouched) {
-    const data = {operation: 'confirm' as const, outcome: 'untouched' as const, error: null};
-    return [{type: 'payment.attempt_failed', payment: payment.local_id, data}];
+  if (isUntouched(payment, intent)) {
+    return [failedEvent(payment, {operation: 'confirm', outcome: 'untouched', error: null})];
   }
-  return deliveredEvents(payment, 'confirm', intent, requestId, true, unclaimed);
+  return deliveredEvents(payment, 'confirm', intent, requestId, {unclaimed});
+}
+
+function isUntouched(payment: Payment, intent: RemoteIntent): boolean {
+  if (intent.status === 'requires_confirmation') return true;
+  if (intent.status !== 'requires_payment_method') return false;
+  const charge = intent.charge?.id ?? null;
+  return (
+    intent.last_payment_error === null ||
+    (payment.charge !== null && (charge === null || charge === payment.charge))
+  );
 }
 
 function deliveredEvents(
@@ -97,29 +125,46 @@ function deliveredEvents(
   operation: 'create' | 'confirm',
   intent: RemoteIntent,
   requestId: string | null,
-  looked: boolean,
-  unclaimed = false,
+  look: {readonly unclaimed: boolean} | null = null,
 ): readonly EventBody[] {
   const of = payment.local_id;
   const wrong = mismatch(payment, intent);
-  if (wrong !== null) {
-    return [
-      {type: 'payment.quarantined', payment: of, data: {code: 'api_mismatch', message: wrong, error: null}},
-    ];
-  }
+  if (wrong !== null) return [setAside(payment, 'api_mismatch', wrong)];
   if (operation === 'confirm' && stateOf(intent) === 'declined') {
-    const error = intent.last_payment_error ?? {
-      type: 'card_error',
-      code: 'card_declined',
-      decline_code: null,
-      message: 'The API shows the payment as not authorised.',
-      http_status: null,
-      request_id: requestId,
-    };
-    return [{type: 'payment.declined', payment: of, data: {operation, error, id: intent.id, looked}}];
+    const error = intent.last_payment_error ?? unexplained(requestId);
+    return [declineEvent(payment, operation, error, isSoftDecline(error), intent, look !== null)];
   }
-  const data = {operation, intent, request_id: requestId, looked, ...(unclaimed ? {unclaimed} : {})};
+  if (operation === 'confirm' && intent.status === 'canceled') return [canceledAtApi(payment, intent)];
+  const unclaimed = look?.unclaimed === true ? {unclaimed: true} : {};
+  const data = {operation, intent, request_id: requestId, looked: look !== null, ...unclaimed};
   return [{type: 'payment.delivered', payment: of, data}];
+}
+
+function unexplained(requestId: string | null): ApiError {
+  return {
+    type: 'card_error',
+    code: 'card_declined',
+    decline_code: null,
+    message: 'The API shows the payment as not authorised.',
+    http_status: null,
+    request_id: requestId,
+  };
+}
+
+/** An intent somebody cancelled at the API. A stored payment was promised to a customer: a person must look at it. */
+function canceledAtApi(payment: Payment, intent: RemoteIntent): EventBody {
+  const why = intent.cancellation_reason ?? 'no reason given';
+  if (intent.charge === null && payment.stored_at !== null) {
+    const message = `${intent.id} was cancelled at the API before it was authorised (${why}). Nothing was charged; the sealed data is kept.`;
+    return setAside(payment, 'canceled_at_api', message);
+  }
+  const reason = intent.charge === null ? 'interrupted' : 'canceled_at_api';
+  const message = `It was cancelled at the API (${why}). No money is held for it.`;
+  return {type: 'payment.canceled', payment: payment.local_id, data: {reason, message}};
+}
+
+function setAside(payment: Payment, code: string, message: string): EventBody {
+  return {type: 'payment.quarantined', payment: payment.local_id, data: {code, message, error: null}};
 }
 
 /** An answer about other money than ours is nobody's settlement: keep everything and have a person look. */
@@ -255,11 +300,7 @@ export function captureLookEvents(
 ): readonly EventBody[] {
   const of = payment.local_id;
   const wrong = mismatch(payment, intent);
-  if (wrong !== null) {
-    return [
-      {type: 'payment.quarantined', payment: of, data: {code: 'api_mismatch', message: wrong, error: null}},
-    ];
-  }
+  if (wrong !== null) return [setAside(payment, 'api_mismatch', wrong)];
   switch (intent.status) {
     case 'succeeded':
       return [{type: 'payment.captured', payment: of, data: {intent, request_id: requestId, looked}}];

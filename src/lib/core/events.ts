@@ -107,14 +107,23 @@ export type EventBody =
   | {
       type: 'payment.declined';
       payment: string;
-      data: {operation: Operation; error: ApiError; id: string | null; looked: boolean};
+      data: {
+        operation: Operation;
+        error: ApiError;
+        id: string | null;
+        looked: boolean;
+        charge?: string | null;
+      };
     }
   | {
       type: 'payment.attempt_failed';
       payment: string;
       data: {
         operation: Operation;
-        /** `untouched`: a look proved that the attempt had no effect. `interrupted`: the sender died. */
+        /**
+         * `untouched`: a look showed that the attempt had no effect up to then. `interrupted`: the sender died.
+         * `declined_in_doubt`: it was declined, but an earlier attempt may still be on its way.
+         */
         outcome:
           | 'never_sent'
           | 'retry'
@@ -122,9 +131,12 @@ export type EventBody =
           | 'in_doubt'
           | 'stop'
           | 'soft_decline'
+          | 'declined_in_doubt'
           | 'untouched'
           | 'interrupted';
         error: ApiError | null;
+        /** The charge of a declined attempt, to tell its decline from the next one's. */
+        charge?: string | null;
       };
     }
   | {

@@ -128,6 +128,13 @@ export interface Payment {
   readonly spent_keys: Readonly<Partial<Record<Operation, boolean>>>;
   readonly attempt_count: number;
   readonly soft_declines: number;
+  /**
+   * Confirms whose answer was lost and that no answer or look has accounted for: each may still be on its way and
+   * take effect late. While there are any, "no money was taken" is true only once the intent is cancelled at the API.
+   */
+  readonly unresolved_confirms: number;
+  /** A capture's answer was lost and no look has told yet. */
+  readonly capture_unsure: boolean;
   /** The amount an undecided or done capture is fixed to. */
   readonly capture_amount: number | null;
   readonly amount_capturable: number;
@@ -309,8 +316,8 @@ function lastPaymentError(payment: Payment): PaymentIntent['last_payment_error']
 export function abandonedState(payment: Payment): PaymentState {
   switch (payment.state) {
     case 'authorizing':
-      // With a durable attempt the money may have moved; without one it surely did not.
-      return payment.attempt === null ? 'canceled' : 'in_doubt';
+      // With a confirm that may still take effect the money may move; without one it surely did not and will not.
+      return payment.attempt === null && payment.unresolved_confirms === 0 ? 'canceled' : 'in_doubt';
     case 'forwarding':
       // An unconfirmed intent moves no money: a lost create is sent again.
       return payment.attempt?.operation === 'confirm' ? 'in_doubt' : 'accepted_offline';

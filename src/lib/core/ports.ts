@@ -89,6 +89,8 @@ export interface ApiError {
   readonly message: string;
   readonly http_status: number | null;
   readonly request_id: string | null;
+  /** Stripe's advice about trying again, where it gives one. */
+  readonly advice_code?: string | null;
 }
 
 /**
@@ -144,6 +146,7 @@ export interface RemoteIntent {
   readonly metadata: Readonly<Record<string, string>>;
   readonly cancellation_reason: string | null;
   readonly last_payment_error: ApiError | null;
+  /** The latest charge, also a declined one; only its id is known where the answer did not expand it. */
   readonly charge: {
     readonly id: string;
     readonly authorization_code: string | null;

@@ -13,7 +13,8 @@ export type Pairing = Extract<EventBody, {type: 'reader.paired'}>['data'] & {rea
 /** What a reference stands for, also after its payment has left the list of open ones. */
 export interface ReferenceEntry {
   readonly payment: string;
-  readonly at: string;
+  /** Sequence number of its creation. */
+  readonly seq: number;
 }
 
 /** Counts and sums of payments in one state. Sums in minor units by currency. */

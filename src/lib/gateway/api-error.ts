@@ -27,6 +27,7 @@ export function errorFields(error: JsonObject, redact: Redact): Omit<ApiError, '
     code: word(error.code, redact),
     decline_code: word(error.decline_code, redact),
     message: typeof error.message === 'string' ? redact(error.message) : 'The API gave no message.',
+    ...(error.advice_code === undefined ? {} : {advice_code: word(error.advice_code, redact)}),
   };
 }
 

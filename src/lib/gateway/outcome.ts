@@ -1,3 +1,4 @@
+import {isSoftDecline} from '../core/declines.js';
 import type {ApiError, JsonObject, Outcome} from '../core/ports.js';
 import {apiError, errorObject, objectOrNull, ownError, requestId} from './api-error.js';
 import type {Exchange, Reply, Transport, TransportFailure} from './exchange.js';
@@ -80,21 +81,8 @@ function declined(body: JsonObject, error: ApiError, redact: Redact): Outcome<ne
     kind: 'declined',
     error,
     intent: intent === null ? null : remoteIntent(intent, redact),
-    soft: isSoft(body, error),
+    soft: isSoftDecline(error),
   };
-}
-
-const SOFT_CODES: ReadonlySet<string> = new Set([
-  'processing_error',
-  'issuer_not_available',
-  'try_again_later',
-]);
-
-/** Stripe's advice outranks the code: https://docs.stripe.com/declines/codes and the `advice_code` of the error. */
-function isSoft(body: JsonObject, error: ApiError): boolean {
-  if (body.advice_code === 'do_not_try_again') return false;
-  if (body.advice_code === 'try_again_later') return true;
-  return SOFT_CODES.has(error.code ?? '') || SOFT_CODES.has(error.decline_code ?? '');
 }
 
 const LONGEST_DELAY_S = 86_400;

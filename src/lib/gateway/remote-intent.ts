@@ -5,7 +5,7 @@ import type {Redact} from './redact.js';
 
 /**
  * Stripe's PaymentIntent as stowpay keeps it; null when the object is not a whole PaymentIntent.
- * `charge` is null before a confirm, and also when the answer did not expand `latest_charge`.
+ * `charge` is null before a confirm; where the answer did not expand `latest_charge`, only its id is known.
  */
 export function remoteIntent(body: JsonObject, redact: Redact): RemoteIntent | null {
   if (!isPaymentIntent(body)) return null;
@@ -53,7 +53,16 @@ function lastError(error: Stripe.PaymentIntent.LastPaymentError | null, redact: 
   return {...fields, http_status: null, request_id: null};
 }
 
+const UNEXPANDED = {
+  authorization_code: null,
+  authorization_response_code: null,
+  account_type: null,
+  capture_before: null,
+  offline_stored_at: null,
+};
+
 function remoteCharge(charge: string | Stripe.Charge | null): RemoteIntent['charge'] {
+  if (typeof charge === 'string') return {...UNEXPANDED, id: charge};
   if (typeof charge !== 'object' || charge === null) return null;
   const card = charge.payment_method_details?.card_present;
   return {

@@ -8,8 +8,11 @@ import {macOf} from './line.js';
 import type {Position} from './scan.js';
 
 const FORMAT = 1;
-/** How long the reference of a closed payment is remembered. */
-const REFERENCE_WINDOW_MS = 30 * 24 * 3600 * 1000;
+/**
+ * How many records the reference of a closed payment is remembered for: some 40,000 payments. Counted, not timed:
+ * a clock that was wrong once must never free the reference of an order that was charged.
+ */
+const REFERENCE_WINDOW = 200_000;
 
 interface CheckpointFile {
   mac: string;
@@ -26,12 +29,14 @@ interface CheckpointBody {
 
 /**
  * Lets go of payments that are closed: they become counts and sums. Declined ones stay, because they are listed
- * until a person has acknowledged them; so do those whose sealed data still stands in the file.
+ * until a person has acknowledged them; so do those nobody has heard of yet, and those whose sealed data still
+ * stands in the file.
  */
 export function dropClosed(fold: Fold): void {
   const {state} = fold;
   for (const payment of state.payments.values()) {
-    const keep = STATES[payment.state].bucket !== 'done' || payment.state === 'declined';
+    const listed = payment.state === 'declined' || payment.unclaimed;
+    const keep = STATES[payment.state].bucket !== 'done' || listed;
     if (keep || fold.redactable.has(payment.local_id)) continue;
     const tally = state.closed[payment.state] ?? {count: 0, amounts: {}};
     addTo(tally, payment);
@@ -43,13 +48,13 @@ export function dropClosed(fold: Fold): void {
     const holds = state.references.get(key)?.payment === payment.local_id;
     if (holds && freesReference(payment, nobodyRunning)) state.references.delete(key);
   }
-  forgetOldReferences(state);
+  forgetOldReferences(fold);
 }
 
-function forgetOldReferences(state: State): void {
-  const oldest = (state.last_at ?? 0) - REFERENCE_WINDOW_MS;
+function forgetOldReferences({state, position}: Fold): void {
   for (const [key, entry] of state.references) {
-    if (Date.parse(entry.at) < oldest && !state.payments.has(entry.payment)) state.references.delete(key);
+    const old = entry.seq < position.seq - REFERENCE_WINDOW;
+    if (old && !state.payments.has(entry.payment)) state.references.delete(key);
   }
 }
 
@@ -78,7 +83,7 @@ export function readCheckpoint(storage: Storage, path: string, key: Buffer): Fol
   const state = hydrate(body.state);
   const privates = new Map(body.privates);
   const released = [...privates.keys()].filter((id) => state.payments.get(id)?.private_data === 'released');
-  return {state, privates, redactable: new Set(released), position: body.position, tail: 0};
+  return {state, privates, redactable: new Set(released), position: body.position, expected: null, tail: 0};
 }
 
 const MAPS = ['payments', 'references', 'ksn', 'seen'] as const;

@@ -1,5 +1,6 @@
 import {apply} from '../core/apply.js';
 import {emptyState, type State} from '../core/state.js';
+import {damagedError} from './damage.js';
 import type {Position, ScannedCommit, ScannedRecord} from './scan.js';
 
 /** Where the private part of a payment lies. */
@@ -20,6 +21,8 @@ export interface Fold {
   /** Payments that closed and whose private part may still stand in the file. */
   readonly redactable: Set<string>;
   position: Position;
+  /** The record a checkpoint stood after that could not be used: the journal must still hold it. */
+  expected: Position | null;
   /** Records folded since the last checkpoint. */
   tail: number;
 }
@@ -27,7 +30,14 @@ export interface Fold {
 export const START: Position = {segment: '', offset: 0, line_start: -1, seq: 0, mac: ''};
 
 export function emptyFold(): Fold {
-  return {state: emptyState(), privates: new Map(), redactable: new Set(), position: START, tail: 0};
+  return {
+    state: emptyState(),
+    privates: new Map(),
+    redactable: new Set(),
+    position: START,
+    expected: null,
+    tail: 0,
+  };
 }
 
 /** Folds whole commits. */
@@ -35,6 +45,11 @@ export function foldCommits(fold: Fold, commits: readonly ScannedCommit[]): void
   for (const commit of commits) {
     for (const scanned of commit.records) foldRecord(fold, scanned);
     fold.position = commit.end;
+    const {expected} = fold;
+    if (expected?.seq === commit.end.seq && expected.mac !== commit.end.mac) {
+      const reason = `record ${expected.seq} is not the one the checkpoint was written after`;
+      throw damagedError({segment: commit.end.segment, line: 0, byte: commit.end.line_start, reason});
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import {createHash, randomUUID} from 'node:crypto';
 import {join} from 'node:path';
+import {StowpayError} from '../core/errors.js';
 import type {Clock} from '../core/ports.js';
 import {rfc3339} from '../core/time.js';
 import {createDurable} from '../storage/durable.js';
@@ -10,6 +11,8 @@ import {START} from './fold.js';
 import {createKeys, readKeys} from './keys.js';
 import {fillReserve} from './reserve.js';
 import {listSegments, segmentName} from './segments.js';
+
+const LOCK_WAIT_MS = 10_000;
 
 /** True when a journal was initialised in this data directory. */
 export function journalExists(storage: Storage, dataDirectory: string): boolean {
@@ -31,8 +34,14 @@ export async function initialiseJournal(
   storage.syncDirectory(dataDirectory);
   const lock = FileLock.open(join(directory, 'lock'));
   try {
-    while (!(await lock.lock(1000))) {
-      // The holder is initialising too, or already selling: either way the journal will be there.
+    if (!(await lock.lock(LOCK_WAIT_MS))) {
+      throw new StowpayError(
+        'journal_locked',
+        'Another process held the journal too long. Nothing was changed.',
+        {
+          hint: 'Run the command again shortly. If it stays so, look for a stowpay process that hangs.',
+        },
+      );
     }
     if (journalExists(storage, dataDirectory)) return;
     createKeys(storage, dataDirectory);

@@ -1,7 +1,7 @@
 import {createPrivateKey, generateKeyPairSync, hkdfSync, type KeyObject, randomBytes} from 'node:crypto';
 import {join} from 'node:path';
 import {StowpayError} from '../core/errors.js';
-import {createDurable} from '../storage/durable.js';
+import {replaceDurable} from '../storage/durable.js';
 import type {Storage} from '../storage/storage.js';
 
 export interface DeviceKeys {
@@ -17,15 +17,18 @@ const DEVICE_KEY = 'device.key';
 const IDENTITY_KEY = 'identity.key';
 const KEY_BYTES = 32;
 
-/** Creates the device's secrets. Call it once, under the journal lock, before the first segment. */
+/**
+ * Creates the device's secrets. Call it once, under the journal lock, before the first segment. Each gets its name
+ * only when it is whole: half a key, left by a crash, would pass for a damaged one.
+ */
 export function createKeys(storage: Storage, directory: string): void {
   if (storage.readFile(join(directory, DEVICE_KEY)) === null) {
-    createDurable(storage, join(directory, DEVICE_KEY), randomBytes(KEY_BYTES));
+    replaceDurable(storage, join(directory, DEVICE_KEY), randomBytes(KEY_BYTES));
   }
   if (storage.readFile(join(directory, IDENTITY_KEY)) === null) {
     const {privateKey} = generateKeyPairSync('ed25519');
     const pem = privateKey.export({type: 'pkcs8', format: 'pem'}) as string;
-    createDurable(storage, join(directory, IDENTITY_KEY), Buffer.from(pem, 'utf8'));
+    replaceDurable(storage, join(directory, IDENTITY_KEY), Buffer.from(pem, 'utf8'));
   }
 }
 

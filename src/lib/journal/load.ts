@@ -35,9 +35,23 @@ export function loadTail(
     const {segment} = fold.position;
     const limit = mark?.segment === segment ? mark.offset : null;
     const tear = loadSegment(storage, directory, key, fold, limit, segment === last);
-    if (tear !== null || segment === last) return tear;
+    if (tear !== null || segment === last) {
+      checkExpected(fold);
+      return tear;
+    }
     moveOn(fold, segments);
   }
+}
+
+/** A journal that ends before its checkpoint, or went another way since, is not the one it was. */
+function checkExpected(fold: Fold): void {
+  const {expected, position} = fold;
+  if (expected === null) return;
+  if (position.seq < expected.seq) {
+    const reason = `the journal ends before its checkpoint: record ${expected.seq} is not there`;
+    throw damaged(expected.segment, expected.line_start, reason);
+  }
+  fold.expected = null;
 }
 
 function startAt(fold: Fold, segments: readonly string[]): void {

@@ -19,15 +19,28 @@ export class PaymentLocks {
 
   /** Owns the payment until released, or null when another process (or another act of this one) does. */
   async claim(seq: number, waitMs: number = PROBE_MS): Promise<PaymentClaim | null> {
+    // Reserved before the first try: acts of one process share the descriptor, so the kernel would grant it twice.
     if (this.#held.has(seq)) return null;
-    const file = this.#open();
-    if (!(await file.lock(Math.max(waitMs, PROBE_MS), seq, 1))) return null;
     this.#held.add(seq);
+    const file = this.#open();
+    if (!(await this.#locked(file, seq, waitMs))) {
+      this.#held.delete(seq);
+      return null;
+    }
     return {
       release: () => {
         if (this.#held.delete(seq)) file.unlock(seq, 1);
       },
     };
+  }
+
+  async #locked(file: FileLock, seq: number, waitMs: number): Promise<boolean> {
+    try {
+      return await file.lock(Math.max(waitMs, PROBE_MS), seq, 1);
+    } catch (error) {
+      this.#held.delete(seq);
+      throw error;
+    }
   }
 
   /** True while a running process owns the payment. */

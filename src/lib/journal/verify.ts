@@ -1,7 +1,7 @@
 import {StowpayError} from '../core/errors.js';
 import type {HistoryEntry, JournalHealth} from '../core/ports.js';
 import type {Storage} from '../storage/storage.js';
-import {damagedError} from './damage.js';
+import {type Damage, damagedError} from './damage.js';
 import {emptyFold, type Fold, foldCommits, START} from './fold.js';
 import type {DeviceKeys} from './keys.js';
 import {isBlank, privateDigest} from './line.js';
@@ -64,21 +64,14 @@ export function verifyAll(
   mark: SyncedMark | null,
 ): JournalHealth {
   const fold = emptyFold();
-  const blanks = new Map<string, string>();
+  const suspects = new Map<string, Damage>();
   try {
     for (const read of readSegments(storage, directory, keys.mac, mark)) {
-      checkPrivates(read, keys, blanks);
+      checkPrivates(read, keys, suspects);
       foldCommits(fold, read.commits);
-      for (const payment of blanks.keys()) if (isReleased(fold, payment)) blanks.delete(payment);
+      for (const payment of suspects.keys()) if (isReleased(fold, payment)) suspects.delete(payment);
     }
-    for (const [payment, place] of blanks) {
-      throw damagedError({
-        segment: place,
-        line: 0,
-        byte: 0,
-        reason: `sealed card data of ${payment} was removed`,
-      });
-    }
+    for (const damage of suspects.values()) throw damagedError(damage);
     return {ok: true, seq: fold.position.seq, damage: null};
   } catch (error) {
     if (!(error instanceof StowpayError)) throw error;
@@ -87,20 +80,20 @@ export function verifyAll(
   }
 }
 
+/** Notes private parts that are not whole. One that a later record releases is a blanking that is not finished. */
 function checkPrivates(
   {segment, bytes, commits}: SegmentRead,
   keys: DeviceKeys,
-  blanks: Map<string, string>,
+  suspects: Map<string, Damage>,
 ): void {
   for (const {records} of commits) {
     for (const {record, private: kept} of records) {
       if (kept === null || !('payment' in record)) continue;
       const base64 = bytes.subarray(kept.start, kept.start + kept.length);
-      if (isBlank(base64)) blanks.set(record.payment, segment);
-      else if (privateDigest(keys.privateDigest, record.seq, base64.toString('latin1')) !== kept.digest) {
-        const reason = `the sealed card data of ${record.payment} was altered`;
-        throw damagedError({segment, line: 0, byte: kept.start, reason});
-      }
+      const whole = privateDigest(keys.privateDigest, record.seq, base64.toString('latin1')) === kept.digest;
+      if (whole) continue;
+      const reason = `the sealed card data of ${record.payment} was ${isBlank(base64) ? 'removed' : 'altered'}`;
+      suspects.set(record.payment, {segment, line: 0, byte: kept.start, reason});
     }
   }
 }

@@ -1,11 +1,18 @@
 import {captureEvents, captureLookEvents, decideCapture} from '../core/attempts.js';
 import {StowpayError} from '../core/errors.js';
-import {type Payment, type PaymentIntent, type PaymentState, toPaymentIntent} from '../core/payment.js';
+import {
+  type Binding,
+  type Payment,
+  type PaymentIntent,
+  type PaymentState,
+  toPaymentIntent,
+} from '../core/payment.js';
 import type {Journal, Outcome, RemoteIntent} from '../core/ports.js';
 import {findPayments} from './find.js';
+import {latestOf} from './history.js';
 import {checkBinding, credentialsError, reachApi} from './network.js';
 import {decideOn, type Parts, record, statesNow} from './parts.js';
-import {frozen, mayRepeat, pause} from './settle.js';
+import {frozen, mayRepeat, pause, recordAnswer} from './settle.js';
 
 export interface CaptureRequest {
   readonly names: readonly string[];
@@ -47,9 +54,9 @@ export async function capture(parts: Parts, request: CaptureRequest): Promise<re
   if (request.dryRun || plan.length === 0) return plan;
   const reach = await reachApi(parts, request.signal);
   if (reach.kind === 'offline') throw unreachable(reach.error.message);
-  for (const payment of payments) checkBinding(payment.binding, reach.binding);
   const items: CaptureItem[] = [];
-  for (const payment of payments) items.push(await captureOne(parts, journal, payment, request.amount));
+  for (const payment of payments)
+    items.push(await captureOne(parts, journal, payment, request.amount, reach.binding));
   return items;
 }
 
@@ -78,13 +85,15 @@ async function captureOne(
   journal: Journal,
   seen: Payment,
   asked: number | null,
+  binding: Binding,
 ): Promise<CaptureItem> {
   const claim = await journal.claim(seen.seq);
   if (claim === null) return failed(seen, 0, busy(seen));
   try {
+    checkBinding(seen.binding, binding);
     return await settleCapture(parts, journal, seen, asked);
   } catch (error) {
-    if (!(error instanceof StowpayError) || error.condition === 'journal') throw error;
+    if (!(error instanceof StowpayError)) throw error;
     return failed(seen, 0, error);
   } finally {
     claim.release();
@@ -100,7 +109,8 @@ async function settleCapture(
   let payment = await settledFirst(parts, journal, seen);
   let last: Outcome<RemoteIntent> | null = null;
   let amount = payment.capture_amount ?? asked ?? payment.amount_capturable;
-  for (let attempt = 1; isCapturable(payment.state) && attempt <= TRIES; attempt += 1) {
+  // Only what is known not to be captured yet is sent: while an answer is missing, a look has to tell first.
+  for (let attempt = 1; payment.state === 'authorized' && attempt <= TRIES; attempt += 1) {
     const sent = await sendCapture(parts, journal, payment, asked);
     ({payment, last, amount} = sent);
     if (!isCapturable(payment.state) || !mayRepeat(last) || attempt === TRIES) break;
@@ -120,8 +130,7 @@ async function settleCapture(
 
 /** A capture whose answer was lost is settled by looking before anything is sent again. */
 async function settledFirst(parts: Parts, journal: Journal, seen: Payment): Promise<Payment> {
-  const {state} = await journal.view();
-  const payment = state.payments.get(seen.local_id) ?? seen;
+  const payment = await latestOf(journal, seen);
   if (payment.state !== 'capturing') return payment;
   const look = await parts.gateway.retrievePaymentIntent(payment.id ?? '');
   if (look.kind === 'stop') throw credentialsError(look.error);
@@ -145,7 +154,7 @@ async function sendCapture(
   );
   if (last.kind === 'refused')
     return {...(await settleRefused(parts, journal, payment, last)), amount: result.amount};
-  const after = await record(journal, payment, captureEvents(payment, last));
+  const after = await recordAnswer(journal, payment, captureEvents(payment, last));
   if (last.kind === 'stop') throw credentialsError(last.error);
   return {payment: after, last, amount: result.amount};
 }
@@ -162,7 +171,7 @@ async function settleRefused(
     look.kind === 'delivered'
       ? captureLookEvents(payment, look.value, look.request_id, true)
       : captureEvents(payment, refused);
-  return {payment: await record(journal, payment, events), last: refused};
+  return {payment: await recordAnswer(journal, payment, events), last: refused};
 }
 
 function captureError(payment: Payment, last: Outcome<RemoteIntent> | null): StowpayError {

@@ -25,6 +25,7 @@ import {type Refusal, refusalError, refuseAnswer} from '../core/rules.js';
 import type {Pairing} from '../core/state.js';
 import {checkReader, closeQuietly} from './connect.js';
 import {resultOfExisting} from './existing.js';
+import {latestOf} from './history.js';
 import {newLocalId} from './local-id.js';
 import {checkBinding, credentialsError, type Reach, reachApi} from './network.js';
 import {
@@ -40,6 +41,7 @@ import {
 import {
   apiRefused,
   busy,
+  canceledAtApi,
   declined,
   inDoubt,
   notConnected,
@@ -166,7 +168,7 @@ async function sell(sale: Sale, draft: Draft): Promise<Collected> {
     const {payment, claim} = await createOrResume(sale, draft);
     if (claim === null) throw busy(payment);
     try {
-      const current = (await journal.view()).state.payments.get(payment.local_id) ?? payment;
+      const current = await latestOf(journal, payment);
       if (current.state === 'created') return {payment: await take(sale, current), fresh: true};
     } finally {
       claim.release();
@@ -326,8 +328,10 @@ async function authorize(sale: Sale, created: Payment, card: CardRead): Promise<
     throw withPayment(refusalError(result.refusal), attempted);
   }
   const {payment, last} = await confirmAtApi(parts, journal, attempted);
-  if (last?.kind === 'never_sent' && payment.state === 'authorizing') {
-    return fallBack(sale, payment, card);
+  if (payment.state === 'authorizing' && payment.unresolved_confirms === 0) {
+    // Surely nothing of it is on its way: it may be stored, or ended, without asking anybody.
+    if (last?.kind === 'never_sent') return fallBack(sale, payment, card);
+    if (last?.kind === 'stop') return endWith(journal, payment, credentialsError(last.error));
   }
   await reader.showResult(payment.state === 'authorized' || payment.state === 'captured');
   return outcomeOnline(sale, payment, card);
@@ -358,6 +362,8 @@ async function outcomeOnline(sale: Sale, payment: Payment, card: CardRead): Prom
         }),
         payment,
       );
+    case 'canceled':
+      throw withPayment(canceledAtApi(payment), payment);
     default: {
       const doubted = payment.state === 'in_doubt' ? payment : await leaveInDoubt(sale.journal, payment);
       throw withPayment(inDoubt(doubted), doubted);

@@ -3,11 +3,11 @@ import {StowpayError} from '../core/errors.js';
 import {formatAmount} from '../core/money.js';
 import {abandonedState, type Payment, type PaymentIntent, toPaymentIntent} from '../core/payment.js';
 import type {Journal} from '../core/ports.js';
-import {storyOf} from './history.js';
-import {checkBinding, reachApi} from './network.js';
+import {latestOf, storyOf} from './history.js';
+import {checkBinding, credentialsError, reachApi} from './network.js';
 import {type Parts, record, statesNow} from './parts.js';
 import {inDoubt, withPayment} from './payment-errors.js';
-import {lookAtApi, recovered, type Settled, voidUntouched} from './settle.js';
+import {settleAbandoned} from './settle.js';
 
 /**
  * What became of the payment that holds this reference: its PaymentIntent when it was taken, the error its collect
@@ -29,8 +29,9 @@ export async function resultOfExisting(
   const effective = statesNow(journal);
   if (freesReference(payment, effective)) return null;
   checkSameOrder(payment, asked);
-  if (effective(payment) === 'in_doubt' && payment.stored_at === null) {
-    return settleDoubt(parts, journal, payment);
+  const lost = payment.state === 'authorizing' && effective(payment) !== 'authorizing';
+  if (lost || (payment.state === 'in_doubt' && payment.stored_at === null)) {
+    return settleLost(parts, journal, payment);
   }
   if (payment.unclaimed) return claimOutcome(journal, payment);
   return outcomeOf(payment, effective(payment));
@@ -95,55 +96,47 @@ function outcomeOf(payment: Payment, state: Payment['state']): PaymentIntent | n
 
 /** A forward settled it before its caller came back: now somebody has heard, and it is not released any more. */
 async function claimOutcome(journal: Journal, seen: Payment): Promise<PaymentIntent | null> {
-  const claim = await journal.claim(seen.seq, CLAIM_WAIT_MS);
-  if (claim === null) return outcomeOf(seen, 'authorizing');
-  try {
-    const payment = await latest(journal, seen);
-    if (!payment.unclaimed || payment.state === 'canceled') return again(payment);
-    const event = {type: 'payment.claimed', payment: payment.local_id, data: {}} as const;
-    return outcomeOf(await record(journal, payment, [event]), payment.state);
-  } finally {
-    claim.release();
-  }
+  return owning(journal, seen, async (payment) => again(await heard(journal, payment)));
+}
+
+/** A collect died, or lost its answer. If the money may have moved the API knows; the intent's id is journalled. */
+async function settleLost(parts: Parts, journal: Journal, seen: Payment): Promise<PaymentIntent | null> {
+  return owning(journal, seen, async (payment) => {
+    // A forward may have settled it between our look at the journal and the claim.
+    if (abandonedState(payment) === 'in_doubt') {
+      const reach = await reachApi(parts);
+      if (reach.kind === 'offline') throw withPayment(inDoubt(payment), payment);
+      checkBinding(payment.binding, reach.binding);
+    }
+    const settled = await settleAbandoned(parts, journal, payment);
+    if (settled.last?.kind === 'stop') throw credentialsError(settled.last.error);
+    return again(await heard(journal, settled.payment));
+  });
 }
 
 const CLAIM_WAIT_MS = 10_000;
 
-/** The payment as it is now that it is ours. */
-async function latest(journal: Journal, seen: Payment): Promise<Payment> {
-  return (await journal.view()).state.payments.get(seen.local_id) ?? seen;
-}
-
-function again(payment: Payment): PaymentIntent | null {
-  return freesReference(payment, (one) => one.state) ? null : outcomeOf(payment, payment.state);
-}
-
-/** Looks; what was never confirmed is cancelled at the API, so that a lost confirm can never take effect. */
-async function settleLost(parts: Parts, journal: Journal, doubted: Payment): Promise<Settled> {
-  const looked = await lookAtApi(parts, journal, await recovered(journal, doubted));
-  return looked.payment.state === 'authorizing' ? voidUntouched(parts, journal, looked.payment) : looked;
-}
-
-/** A collect died, or lost its answer, while the money may have moved. The API knows; the intent's id is journalled. */
-async function settleDoubt(parts: Parts, journal: Journal, seen: Payment): Promise<PaymentIntent | null> {
-  const claim = await journal.claim(seen.seq);
+/** Acts on the payment as it is once it is ours; somebody else's act is waited for, then told as busy. */
+async function owning(
+  journal: Journal,
+  seen: Payment,
+  act: (payment: Payment) => Promise<PaymentIntent | null>,
+): Promise<PaymentIntent | null> {
+  const claim = await journal.claim(seen.seq, CLAIM_WAIT_MS);
   if (claim === null) return outcomeOf(seen, 'authorizing');
   try {
-    const doubted = await latest(journal, seen);
-    // A forward may have settled it between our look at the journal and the claim.
-    if (abandonedState(doubted) !== 'in_doubt' && !doubted.unclaimed) return again(doubted);
-    const reach = await reachApi(parts);
-    if (reach.kind === 'offline') throw withPayment(inDoubt(doubted), doubted);
-    checkBinding(doubted.binding, reach.binding);
-    const {payment} = doubted.unclaimed ? {payment: doubted} : await settleLost(parts, journal, doubted);
-    if (payment.unclaimed) {
-      const told = await record(journal, payment, [
-        {type: 'payment.claimed', payment: payment.local_id, data: {}},
-      ]);
-      return toPaymentIntent(told);
-    }
-    return again(payment);
+    return await act(await latestOf(journal, seen));
   } finally {
     claim.release();
   }
+}
+
+/** The caller hears of it now. */
+async function heard(journal: Journal, payment: Payment): Promise<Payment> {
+  if (!payment.unclaimed) return payment;
+  return record(journal, payment, [{type: 'payment.claimed', payment: payment.local_id, data: {}}]);
+}
+
+function again(payment: Payment): PaymentIntent | null {
+  return freesReference(payment, abandonedState) ? null : outcomeOf(payment, abandonedState(payment));
 }

@@ -1,22 +1,23 @@
-import {attemptEvent, isAbandonedAuthorization, isForwardable, nextKey} from '../core/attempts.js';
+import {isAbandonedAuthorization, isForwardable} from '../core/attempts.js';
 import {StowpayError} from '../core/errors.js';
+import type {Condition} from '../core/exit-codes.js';
 import {formatAmount} from '../core/money.js';
-import {type Payment, type PaymentIntent, type PaymentState, toPaymentIntent} from '../core/payment.js';
+import {
+  abandonedState,
+  type Binding,
+  type Payment,
+  type PaymentIntent,
+  type PaymentState,
+  toPaymentIntent,
+} from '../core/payment.js';
 import type {ApiError, Journal} from '../core/ports.js';
 import {amountsByCurrency, type State} from '../core/state.js';
 import {findPayments} from './find.js';
+import {latestOf} from './history.js';
 import {leftoverIntents} from './leftovers.js';
 import {checkBinding, credentialsError, reachApi} from './network.js';
 import {type Parts, record, statesNow, timeNow} from './parts.js';
-import {
-  confirmAtApi,
-  createAtApi,
-  frozen,
-  lookAtApi,
-  recovered,
-  type Settled,
-  voidUntouched,
-} from './settle.js';
+import {cancelAtApi, confirmAtApi, createAtApi, recovered, type Settled, settleAbandoned} from './settle.js';
 
 export interface ForwardRequest {
   /** Names of payments; empty for everything that is stored. */
@@ -34,6 +35,8 @@ export type ForwardOutcome =
   | 'declined'
   | 'canceled'
   | 'quarantined'
+  /** Captured online, and no caller ever heard of it: a person must find out about the goods. */
+  | 'unclaimed'
   | 'in_doubt'
   /** Still stored: no network, a soft decline, or the run was stopped. */
   | 'left'
@@ -57,15 +60,21 @@ export interface ForwardResult {
   >;
   readonly payments: readonly ForwardItem[];
   /** What stopped or hampered the whole run and is no single payment's fault. */
-  readonly forwarding_failure: {readonly code: string; readonly message: string} | null;
+  readonly forwarding_failure: {
+    readonly code: string;
+    readonly message: string;
+    readonly condition: Condition;
+  } | null;
 }
 
 /**
  * Sends what is stored, oldest first, and settles doubts by looking. One payment's fault never holds up another.
  * Every outcome is durable before it is reported.
  *
- * @throws authentication_failed, account_mismatch, livemode_mismatch, origin_mismatch, forwarding_not_supported:
- *   the whole run stops; stored payments stay stored
+ * What stops the whole run (no network, no credentials, no journal) is in `forwarding_failure`, next to what became of
+ * the payments before it. Payments of another account, mode or API stay stored and hold up nobody.
+ *
+ * @throws authentication_failed before anything was sent
  */
 export async function forward(parts: Parts, request: ForwardRequest): Promise<ForwardResult> {
   const journal = parts.journals.open();
@@ -105,6 +114,8 @@ async function chosen(
     .filter(
       (payment) =>
         isForwardable(effective(payment)) ||
+        // Owned by a running sender: named as busy, so that nobody reads an empty list as an empty queue.
+        payment.state === 'forwarding' ||
         isInterrupted(payment, effective(payment)) ||
         isAbandonedAuthorization(payment, now),
     )
@@ -135,49 +146,60 @@ async function drain(
   parts: Parts,
   journal: Journal,
   payments: readonly Payment[],
-  {signal, onProgress}: ForwardRequest,
+  request: ForwardRequest,
 ): Promise<ForwardResult> {
-  const reach = await reachApi(parts, signal);
-  if (reach.kind === 'offline') {
-    return summary(
+  const reach = await reachApi(parts, request.signal);
+  const stay = (error: ApiError): ForwardResult =>
+    summary(
       false,
-      payments.map((one) => left(journal, one, reach.error.message)),
-      failure(reach.error),
+      payments.map((one) => left(journal, one, error.message)),
+      failure(error, 'temporary'),
     );
-  }
-  for (const payment of payments) checkBinding(payment.binding, reach.binding);
-  const known = await leftoverIntents(parts, payments, signal);
-  if (known.kind === 'unavailable') {
-    return summary(
-      false,
-      payments.map((one) => left(journal, one, known.error.message)),
-      failure(known.error),
-    );
-  }
+  if (reach.kind === 'offline') return stay(reach.error);
+  const known = await leftoverIntents(parts, payments, request.signal);
+  if (known.kind === 'unavailable') return stay(known.error);
   const items: ForwardItem[] = [];
-  let stopped: ApiError | null = null;
+  let stopped: ForwardResult['forwarding_failure'] = null;
+  let foreign: ForwardResult['forwarding_failure'] = null;
   for (const payment of payments) {
-    onProgress?.(items.length, payments.length, null);
-    if (signal?.aborted === true) items.push(left(journal, payment, 'interrupted before it was sent'));
-    else if (stopped !== null) items.push(left(journal, payment, stopped.message));
+    request.onProgress?.(items.length, payments.length, null);
+    const elsewhere = misfit(payment, reach.binding);
+    if (elsewhere !== null) {
+      foreign ??= elsewhere;
+      items.push(left(journal, payment, elsewhere.message));
+    } else if (stopped !== null) items.push(left(journal, payment, stopped.message));
+    else if (request.signal?.aborted === true)
+      items.push(left(journal, payment, 'interrupted before it was sent'));
     else {
       const {done, lost} = await forwardOne(parts, journal, payment, known.intents);
       stopped = lost;
       items.push(done);
     }
-    onProgress?.(items.length, payments.length, items.at(-1) ?? null);
+    request.onProgress?.(items.length, payments.length, items.at(-1) ?? null);
   }
-  if (stopped !== null) parts.device.setNetwork('offline', new Date(parts.clock.now()).toISOString());
-  return summary(false, items, stopped === null ? null : failure(stopped));
+  if (stopped?.condition === 'temporary') {
+    parts.device.setNetwork('offline', new Date(parts.clock.now()).toISOString());
+  }
+  return summary(false, items, stopped ?? foreign);
+}
+
+/** Why this payment must not be sent with these credentials; null when it may. It holds up no other payment. */
+function misfit(payment: Payment, binding: Binding): ForwardResult['forwarding_failure'] {
+  try {
+    checkBinding(payment.binding, binding);
+    return null;
+  } catch (error) {
+    return failureOf(error as StowpayError);
+  }
 }
 
 interface Forwarded {
   readonly done: ForwardItem;
-  /** Set when nothing leaves this machine any more: the rest need not try. */
-  readonly lost: ApiError | null;
+  /** Set when the rest need not or must not be tried: no network, no credentials, no journal. */
+  readonly lost: ForwardResult['forwarding_failure'];
 }
 
-/** Owns one payment, brings it as far as it goes, and lets go of it. */
+/** Owns one payment, brings it as far as it goes, and lets go of it. Whatever happens to it is in the answer. */
 async function forwardOne(
   parts: Parts,
   journal: Journal,
@@ -189,18 +211,22 @@ async function forwardOne(
     return {done: item('busy', seen, 'another process is working on it', seen.state), lost: null};
   }
   try {
-    const {state} = await journal.view();
-    const {payment, last} = await bringForward(
-      parts,
-      journal,
-      state.payments.get(seen.local_id) ?? seen,
-      known,
-    );
-    const lost = last?.kind === 'never_sent' ? last.error : null;
-    return {done: itemOf(payment, last), lost};
+    const {payment, last} = await bringForward(parts, journal, await latestOf(journal, seen), known);
+    return {done: itemOf(payment, last), lost: lostBy(last)};
+  } catch (error) {
+    if (!(error instanceof StowpayError)) throw error;
+    if (error.code === 'payment_busy')
+      return {done: item('busy', seen, error.message, seen.state), lost: null};
+    // The journal itself failed: what was sent may have taken effect, and nothing more can be recorded.
+    return {done: item('in_doubt', seen, error.message, seen.state), lost: failureOf(error)};
   } finally {
     claim.release();
   }
+}
+
+function lostBy(last: Settled['last']): ForwardResult['forwarding_failure'] {
+  if (last?.kind === 'never_sent') return failure(last.error, 'temporary');
+  return last?.kind === 'stop' ? failureOf(credentialsError(last.error)) : null;
 }
 
 async function bringForward(
@@ -211,53 +237,24 @@ async function bringForward(
 ): Promise<Settled> {
   const payment = await recovered(journal, start);
   if (payment.state === 'authorized') return releaseUnclaimed(parts, journal, payment);
-  if (payment.stored_at === null) return settleOnline(parts, journal, payment);
+  if (payment.stored_at === null) return settleAbandoned(parts, journal, payment);
   if (!isForwardable(payment.state)) return {payment, last: null};
   const found = payment.id === null ? known.get(payment.local_id) : undefined;
   const created =
     found === undefined
       ? await createAtApi(parts, journal, payment)
       : await adopt(parts, journal, payment, found);
-  if (created.payment.id === null || !isForwardable(created.payment.state))
-    return stopIfRefused(journal, created);
+  const ready = created.payment.id !== null && isForwardable(created.payment.state);
+  if (!ready || created.last?.kind === 'stop') return stopIfRefused(journal, created);
   return confirmAtApi(parts, journal, created.payment);
 }
 
-/** An online payment whose collect is gone: look; what was never confirmed is cancelled for good, never sent. */
-async function settleOnline(parts: Parts, journal: Journal, payment: Payment): Promise<Settled> {
-  let current: Settled = {payment, last: null};
-  if (payment.state === 'in_doubt') current = await lookAtApi(parts, journal, payment);
-  if (current.payment.state !== 'authorizing') return current;
-  if (current.last !== null) return voidUntouched(parts, journal, current.payment);
-  const message = 'The collect was interrupted before anything was sent; no card was charged.';
-  const data = {reason: 'interrupted', message};
-  return {
-    payment: await record(journal, payment, [{type: 'payment.canceled', payment: payment.local_id, data}]),
-    last: null,
-  };
-}
-
 /** Nobody ever heard that it was authorised, so nobody can owe goods for it: the hold on the card is released. */
-async function releaseUnclaimed(parts: Parts, journal: Journal, start: Payment): Promise<Settled> {
-  if (!start.unclaimed) return {payment: start, last: null};
-  const next = nextKey(start, 'cancel', parts.clock.now());
-  const payment = await record(journal, start, [attemptEvent(start, 'cancel', next)]);
-  const last = await parts.gateway.cancelPaymentIntent(payment.id ?? '', frozen(payment, next.key, {}));
-  if (last.kind === 'delivered' && last.value.status === 'canceled') {
-    const message =
-      'It was authorised, but its collect died before it could tell anybody; the hold was released.';
-    const data = {reason: 'unclaimed', message};
-    const event = {type: 'payment.canceled', payment: payment.local_id, data} as const;
-    return {payment: await record(journal, payment, [event]), last};
-  }
-  const outcome = last.kind === 'delivered' || last.kind === 'declined' ? 'in_doubt' : last.kind;
-  const error = last.kind === 'delivered' ? null : last.error;
-  const failed = {operation: 'cancel', outcome, error} as const;
-  const kept = await record(journal, payment, [
-    {type: 'payment.attempt_failed', payment: payment.local_id, data: failed},
-  ]);
-  if (last.kind === 'stop') throw credentialsError(last.error);
-  return {payment: kept, last};
+async function releaseUnclaimed(parts: Parts, journal: Journal, payment: Payment): Promise<Settled> {
+  if (!payment.unclaimed) return {payment, last: null};
+  const message =
+    'It was authorised, but its collect died before it could tell anybody; the hold was released.';
+  return cancelAtApi(parts, journal, payment, 'unclaimed', message);
 }
 
 /** The API already has an intent for it (a journal restored from a backup): look at that one instead of making another. */
@@ -290,21 +287,31 @@ async function stopIfRefused(journal: Journal, {payment, last}: Settled): Promis
 
 function itemOf(payment: Payment, last: Settled['last']): ForwardItem {
   const said = last !== null && last.kind !== 'delivered' ? last.error.message : null;
-  switch (payment.state) {
-    case 'authorized':
+  // Ours until we let go of it: whatever it says of a running sender means us.
+  const state = abandonedState(payment);
+  switch (state) {
     case 'captured':
-      return item(payment.state, payment, null, payment.state);
+      return payment.unclaimed
+        ? item(
+            'unclaimed',
+            payment,
+            'captured, but its collect died before it could tell anybody',
+            'captured',
+          )
+        : item('captured', payment, null, 'captured');
+    case 'authorized':
+      return item('authorized', payment, null, 'authorized');
     case 'declined':
       return item('declined', payment, payment.last_error?.message ?? null, 'declined');
     case 'canceled':
     case 'refused':
-      return item('canceled', payment, payment.reason?.message ?? null, payment.state);
+      return item('canceled', payment, payment.reason?.message ?? null, state);
     case 'quarantined':
       return item('quarantined', payment, payment.reason?.message ?? null, 'quarantined');
     case 'in_doubt':
       return item('in_doubt', payment, said ?? 'the payment API did not tell what became of it', 'in_doubt');
     default:
-      return item('left', payment, said, payment.state);
+      return item('left', payment, said, state);
   }
 }
 
@@ -322,8 +329,12 @@ function left(journal: Journal, payment: Payment, reason: string): ForwardItem {
   return item(state === 'in_doubt' ? 'in_doubt' : 'left', payment, reason, state);
 }
 
-function failure(error: ApiError): ForwardResult['forwarding_failure'] {
-  return {code: error.code ?? error.type, message: error.message};
+function failure(error: ApiError, condition: Condition): ForwardResult['forwarding_failure'] {
+  return {code: error.code ?? error.type, message: error.message, condition};
+}
+
+function failureOf({code, message, condition}: StowpayError): ForwardResult['forwarding_failure'] {
+  return {code, message, condition};
 }
 
 function summary(

@@ -15,6 +15,12 @@ export async function storyOf(journal: Journal, localId: string): Promise<Story 
   return stories.get(localId) ?? null;
 }
 
+/** A payment as it is now, also when it closed and left the list since it was seen. Call it owning the payment. */
+export async function latestOf(journal: Journal, seen: Payment): Promise<Payment> {
+  const {state} = await journal.view();
+  return state.payments.get(seen.local_id) ?? (await storyOf(journal, seen.local_id))?.payment ?? seen;
+}
+
 /** The stories of all payments `wanted` says yes to, oldest first. Reads the whole journal. */
 export async function storiesOf(
   journal: Journal,

@@ -38,7 +38,9 @@ export async function leftoverIntents(
   for await (const page of parts.gateway.listPaymentIntents(Math.max(0, since - 3600), signal)) {
     if (page.kind === 'stop') throw credentialsError(page.error);
     if (page.kind !== 'delivered') return {kind: 'unavailable', error: page.error};
-    for (const {id, metadata, status} of page.value) {
+    for (const {id, metadata, status, charge} of page.value) {
+      // Cancelled before it was ever confirmed: a leftover somebody cleaned up. It moved no money and never will.
+      if (status === 'canceled' && charge === null) continue;
       const local = metadata.stowpay_id;
       if (local !== undefined && wanted.has(local) && isBetter(status, known.has(local)))
         known.set(local, id);

@@ -7,6 +7,7 @@ import type {Policy} from '../core/policy.js';
 import type {Clock, Device, Gateway, Journal, OpenReader, Random, RemoteTerminal} from '../core/ports.js';
 import {type EffectiveState, effectiveStates, type State} from '../core/state.js';
 import {type EffectiveTime, effectiveTime} from '../core/time.js';
+import {settledMeanwhile} from './payment-errors.js';
 
 /** What the profile says about this run. */
 export interface Profile {
@@ -69,8 +70,18 @@ export async function record(
   payment: Payment,
   events: readonly EventBody[],
 ): Promise<Payment> {
-  const {records} = await journal.transact(() => ({events, result: null}));
+  const {records} = await journal.transact((state) => {
+    requireOpen(state, payment);
+    return {events, result: null};
+  });
   return foldOver(payment, records);
+}
+
+/** A checkpoint lets go of closed payments: a copy of one that is not there any more is stale, and never acted on. */
+function requireOpen(state: State, payment: Payment): Payment {
+  const current = state.payments.get(payment.local_id);
+  if (current === undefined) throw settledMeanwhile(payment);
+  return current;
 }
 
 /** The payment after records that were just written; records of other payments and of recovery do not concern it. */
@@ -90,7 +101,7 @@ export async function decideOn<T>(
 ): Promise<{readonly result: T; readonly payment: Payment}> {
   let current = payment;
   const {result, records} = await journal.transact((state) => {
-    current = state.payments.get(payment.local_id) ?? payment;
+    current = requireOpen(state, payment);
     return decide(state, current);
   });
   return {result, payment: foldOver(current, records)};

@@ -96,3 +96,38 @@ export function withPayment(error: StowpayError, payment: Payment): StowpayError
     cause: error.cause,
   });
 }
+
+/** The API answered something that may have moved money, and the answer could not be journalled. */
+export function unrecorded(payment: Payment, error: StowpayError): StowpayError {
+  const code = error.condition === 'journal' ? error.code : 'payment_in_doubt';
+  return new StowpayError(
+    code,
+    `The payment API answered for ${payment.local_id} over ${formatAmount(payment.amount, payment.currency)}, but the ` +
+      `answer could not be written to the journal (${error.code}): it may have been charged.`,
+    {
+      hint:
+        'Do not release the goods and do not collect again with another reference. Mend the disk or wait for the other ' +
+        `process, then run stowpay forward ${payment.local_id}: it looks at the API.`,
+      details: {local_id: payment.local_id, cause: error.code},
+      cause: error,
+    },
+  );
+}
+
+/** The payment was settled by another process between our look at the journal and our act: nothing was done here. */
+export function settledMeanwhile(payment: Payment): StowpayError {
+  return new StowpayError(
+    'payment_busy',
+    `${payment.local_id} was settled by another process a moment ago. Nothing was done by this one.`,
+    {hint: `See stowpay inspect ${payment.local_id}.`, details: {local_id: payment.local_id}},
+  );
+}
+
+/** Its intent was cancelled at the API while its confirm was under way. */
+export function canceledAtApi(payment: Payment): StowpayError {
+  return new StowpayError(
+    'api_unavailable',
+    `${payment.local_id} was cancelled before it took effect: ${payment.reason?.message ?? ''} No money was taken.`,
+    {hint: 'Run the command again with the same --reference.'},
+  );
+}

@@ -2,10 +2,10 @@ import {attemptEvent, lookEvents, nextKey, outcomeEvents} from '../core/attempts
 import type {SealedCardData} from '../core/card.js';
 import {StowpayError} from '../core/errors.js';
 import type {EventBody} from '../core/events.js';
-import type {Payment} from '../core/payment.js';
+import {abandonedState, type Payment} from '../core/payment.js';
 import type {FrozenCall, Journal, JsonObject, Outcome, RemoteIntent} from '../core/ports.js';
-import {credentialsError} from './network.js';
 import {type Parts, record} from './parts.js';
+import {unrecorded} from './payment-errors.js';
 
 /** How often one run sends or looks before it leaves a payment for the next. */
 const TRIES = 4;
@@ -47,7 +47,7 @@ export async function createAtApi(
  * Confirms a payment whose id is journalled: exactly once, by looking instead of guessing. A doubt is settled by
  * retrieving the intent; only an intent that a look has shown untouched is confirmed again. The caller owns the payment.
  *
- * @throws authentication_failed or forwarding_not_supported after journalling that nothing was sent on
+ * Ends early with `last.kind` `stop` when the API does not accept our credentials: nothing more was sent then.
  */
 export async function confirmAtApi(
   parts: Parts,
@@ -63,18 +63,16 @@ export async function confirmAtApi(
       payment = looked.payment;
       last = looked.last;
     }
-    if (needsConfirm(payment)) {
+    if (needsConfirm(payment) && last?.kind !== 'stop') {
       const sealed = await sealedDataOf(journal, payment);
-      if (sealed === null) {
+      if (sealed === null)
         return {payment: await record(journal, payment, [withoutSealedData(payment)]), last};
-      }
       const sent = await sendConfirm(parts, journal, payment, sealed);
       payment = await recordConfirm(parts, journal, sent.payment, sent.last);
       last = sent.last;
     }
-    const again =
-      last !== null && (payment.state === 'in_doubt' || (needsConfirm(payment) && mayRepeat(last)));
-    if (!again || attempt === tries) break;
+    const undecided = payment.state === 'in_doubt' || needsConfirm(payment);
+    if (!undecided || last === null || !mayRepeat(last) || attempt === tries) break;
     await pause(parts, attempt, last);
   }
   return {payment, last};
@@ -123,9 +121,7 @@ async function recordConfirm(
   outcome: Outcome<RemoteIntent>,
 ): Promise<Payment> {
   if (outcome.kind === 'refused') return settleRefused(parts, journal, before, outcome);
-  const payment = await record(journal, before, outcomeEvents(before, 'confirm', outcome));
-  if (outcome.kind === 'stop') throw credentialsError(outcome.error);
-  return payment;
+  return recordSettling(parts, journal, before, outcomeEvents(before, 'confirm', outcome));
 }
 
 /** The API refused the confirm as such: perhaps because it is confirmed already. Look once, by id, before believing it. */
@@ -135,21 +131,69 @@ async function settleRefused(
   before: Payment,
   refused: Extract<Outcome<RemoteIntent>, {kind: 'refused'}>,
 ): Promise<Payment> {
+  const doubt = outcomeEvents(before, 'confirm', {kind: 'in_doubt', error: refused.error});
   const look = await parts.gateway.retrievePaymentIntent(before.id ?? '');
   if (look.kind === 'delivered') {
     const events = lookEvents(before, look.value, look.request_id, false);
-    if (!isUntouched(events)) return record(journal, before, events);
+    if (!isUntouched(events)) return recordSettling(parts, journal, before, events);
   } else if (look.kind !== 'refused') {
-    return record(
-      journal,
-      before,
-      outcomeEvents(before, 'confirm', {kind: 'in_doubt', error: refused.error}),
-    );
+    return recordAnswer(journal, before, doubt);
   }
-  return record(journal, before, [
-    ...outcomeEvents(before, 'confirm', refused),
-    afterRefusal(before, refused),
-  ]);
+  // "No money was taken" would be a guess while an earlier confirm may still be on its way.
+  if (before.stored_at === null && before.unresolved_confirms > 0)
+    return recordAnswer(journal, before, doubt);
+  const events = [...outcomeEvents(before, 'confirm', refused), afterRefusal(before, refused)];
+  return recordAnswer(journal, before, events);
+}
+
+/** Journals what an answer or a look told, and makes a decline final that an earlier lost confirm could still undo. */
+async function recordSettling(
+  parts: Parts,
+  journal: Journal,
+  before: Payment,
+  events: readonly EventBody[],
+): Promise<Payment> {
+  const payment = await recordAnswer(journal, before, events);
+  for (const event of events) {
+    if (event.type !== 'payment.attempt_failed' || event.data.outcome !== 'declined_in_doubt') continue;
+    return declineForGood(parts, journal, payment, event.data);
+  }
+  return payment;
+}
+
+/** Declined, while an earlier confirm may still be on its way: only a cancelled intent makes the decline true for ever. */
+async function declineForGood(
+  parts: Parts,
+  journal: Journal,
+  payment: Payment,
+  {error, charge}: Extract<EventBody, {type: 'payment.attempt_failed'}>['data'],
+): Promise<Payment> {
+  const {attempted, last} = await sendCancel(parts, journal, payment);
+  if (!isCanceled(last) || error === null) return record(journal, attempted, [cancelFailed(attempted, last)]);
+  const data = {operation: 'confirm', error, id: payment.id, looked: false, charge: charge ?? null} as const;
+  return record(journal, attempted, [{type: 'payment.declined', payment: payment.local_id, data}]);
+}
+
+/** How often a lock that others hold too long is waited for again once money may have moved. */
+const ANSWER_TRIES = 3;
+
+/**
+ * Journals the answer to something that moves money. If that fails, the caller must not hear "nothing happened".
+ * Throws the journal's error, or `payment_in_doubt`, saying that it may have been charged.
+ */
+export async function recordAnswer(
+  journal: Journal,
+  payment: Payment,
+  events: readonly EventBody[],
+): Promise<Payment> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await record(journal, payment, events);
+    } catch (error) {
+      if (!(error instanceof StowpayError)) throw error;
+      if (error.code !== 'journal_locked' || attempt === ANSWER_TRIES) throw unrecorded(payment, error);
+    }
+  }
 }
 
 /** A stored payment is kept for a person; one whose customer is still there is over. */
@@ -188,7 +232,7 @@ export async function lookAtApi(parts: Parts, journal: Journal, payment: Payment
     case 'delivered': {
       const unclaimed = payment.stored_at === null;
       const events = lookEvents(payment, last.value, last.request_id, unclaimed);
-      return {payment: await record(journal, payment, events), last};
+      return {payment: await recordSettling(parts, journal, payment, events), last};
     }
     case 'refused': {
       const message = `The payment API does not know ${payment.id}: ${last.error.message}`;
@@ -197,7 +241,6 @@ export async function lookAtApi(parts: Parts, journal: Journal, payment: Payment
       return {payment: await record(journal, payment, [event]), last};
     }
     case 'stop':
-      throw credentialsError(last.error);
     case 'declined':
     case 'never_sent':
     case 'retry':
@@ -207,30 +250,74 @@ export async function lookAtApi(parts: Parts, journal: Journal, payment: Payment
 }
 
 /**
+ * Ends what a collect left behind that is gone: nothing was sent, and it is over; or the API tells what became of it;
+ * or it was never confirmed, and is cancelled for good. It is never sent. The caller owns the payment.
+ */
+export async function settleAbandoned(parts: Parts, journal: Journal, found: Payment): Promise<Settled> {
+  const payment = await recovered(journal, found);
+  const state = abandonedState(payment);
+  if (payment.state === 'authorizing' && state === 'canceled') {
+    return {payment: await record(journal, payment, [interruptedEvent(payment)]), last: null};
+  }
+  if (state !== 'in_doubt') return {payment, last: null};
+  const looked = await lookAtApi(parts, journal, payment);
+  const untouched = looked.last?.kind === 'delivered' && looked.payment.state === 'authorizing';
+  return untouched ? voidUntouched(parts, journal, looked.payment) : looked;
+}
+
+/**
  * A look found the intent untouched, but the lost confirm may still be on its way. Cancelling the intent at the
  * API makes sure that it can never take effect: `canceled`; else the doubt stays. The caller owns the payment.
  */
-export async function voidUntouched(parts: Parts, journal: Journal, untouched: Payment): Promise<Settled> {
-  const next = nextKey(untouched, 'cancel', parts.clock.now());
-  const payment = await record(journal, untouched, [attemptEvent(untouched, 'cancel', next)]);
-  const last = await parts.gateway.cancelPaymentIntent(payment.id ?? '', frozen(payment, next.key, {}));
-  const of = payment.local_id;
-  if (last.kind === 'delivered' && last.value.status === 'canceled') {
-    const message =
-      'The collect was interrupted before the payment took effect; it was cancelled at the API.';
-    const event: EventBody = {type: 'payment.canceled', payment: of, data: {reason: 'interrupted', message}};
-    return {payment: await record(journal, payment, [event]), last};
-  }
+async function voidUntouched(parts: Parts, journal: Journal, untouched: Payment): Promise<Settled> {
+  const message = 'The collect was interrupted before the payment took effect; it was cancelled at the API.';
+  return cancelAtApi(parts, journal, untouched, 'interrupted', message);
+}
+
+/** Cancels an intent; afterwards `canceled` for this reason, or where it was. The caller owns the payment. */
+export async function cancelAtApi(
+  parts: Parts,
+  journal: Journal,
+  payment: Payment,
+  reason: 'interrupted' | 'unclaimed',
+  message: string,
+): Promise<Settled> {
+  const {attempted, last} = await sendCancel(parts, journal, payment);
+  const event: EventBody = isCanceled(last)
+    ? {type: 'payment.canceled', payment: payment.local_id, data: {reason, message}}
+    : cancelFailed(attempted, last);
+  return {payment: await record(journal, attempted, [event]), last};
+}
+
+async function sendCancel(
+  parts: Parts,
+  journal: Journal,
+  payment: Payment,
+): Promise<{readonly attempted: Payment; readonly last: Outcome<RemoteIntent>}> {
+  const next = nextKey(payment, 'cancel', parts.clock.now());
+  const attempted = await record(journal, payment, [attemptEvent(payment, 'cancel', next)]);
+  const last = await parts.gateway.cancelPaymentIntent(payment.id ?? '', frozen(attempted, next.key, {}));
+  return {attempted, last};
+}
+
+function isCanceled(outcome: Outcome<RemoteIntent>): boolean {
+  return outcome.kind === 'delivered' && outcome.value.status === 'canceled';
+}
+
+function cancelFailed(payment: Payment, last: Outcome<RemoteIntent>): EventBody {
   const outcome = last.kind === 'delivered' || last.kind === 'declined' ? 'in_doubt' : last.kind;
   const error = last.kind === 'delivered' ? null : last.error;
-  const failed: EventBody = {
+  return {
     type: 'payment.attempt_failed',
-    payment: of,
+    payment: payment.local_id,
     data: {operation: 'cancel', outcome, error},
   };
-  const doubted = await record(journal, payment, [failed]);
-  if (last.kind === 'stop') throw credentialsError(last.error);
-  return {payment: doubted, last};
+}
+
+/** The end of an online payment whose collect died before anything of its confirm was sent. */
+function interruptedEvent(payment: Payment): EventBody {
+  const message = 'The collect was interrupted before anything was sent; no card was charged.';
+  return {type: 'payment.canceled', payment: payment.local_id, data: {reason: 'interrupted', message}};
 }
 
 /** Journals what a dead sender left open, so that the payment is in the state it is really in. */
