@@ -1,12 +1,13 @@
 import {join} from 'node:path';
 import type {Clock} from '../../src/lib/core/ports.js';
-import {openTerminal, sandboxDirectory, type Terminal} from '../../src/lib/index.js';
+import {type OpenOptions, openTerminal, sandboxDirectory, type Terminal} from '../../src/lib/index.js';
 import {type SandboxApi, startSandboxApi} from '../../src/lib/sandbox/api/server.js';
 import {type SandboxNetwork, sandboxNetwork} from '../../src/lib/sandbox/network.js';
 import {type NextCard, presentNext} from '../../src/lib/sandbox/reader/directory-world.js';
 import type {Collected, CollectRequest} from '../../src/lib/terminal/collect.js';
 import type {ForwardResult} from '../../src/lib/terminal/forward.js';
 import {temporaryDirectory} from './directories.js';
+import {type Fate, type Hit, openProxy} from './proxy.js';
 
 /** A kiosk in this process: the real terminal, journal, reader stack and gateway, and a standalone sandbox API. */
 export interface Till {
@@ -14,12 +15,14 @@ export interface Till {
   readonly api: SandboxApi;
   readonly network: SandboxNetwork;
   /** A fresh terminal, as a new process would open it. */
-  open(): Promise<Terminal>;
+  open(options?: OpenOptions): Promise<Terminal>;
   /** Opens, acts, closes. */
   run<T>(act: (terminal: Terminal) => Promise<T>): Promise<T>;
   collect(request?: Partial<CollectRequest>): Promise<Collected>;
   forward(): Promise<ForwardResult>;
   present(card: NextCard): void;
+  /** Resolves when every request that was lost on the way has arrived late. */
+  settle(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -35,20 +38,24 @@ export const SALE: CollectRequest = {
   timeout_s: 5,
 };
 
-export async function openTill(clock?: Clock, directory = temporaryDirectory()): Promise<Till> {
+/** @param fateOf puts a bad network between the till and the API */
+export async function openTill(clock?: Clock, fateOf?: (hit: Hit) => Fate): Promise<Till> {
+  const directory = temporaryDirectory();
   const world = sandboxDirectory(directory);
   const api = await startSandboxApi({
     dir: join(world, 'api'),
     ...(clock === undefined ? {} : {now: () => clock.now()}),
   });
-  const open = (): Promise<Terminal> =>
+  const network = fateOf === undefined ? null : await openProxy(api.url, fateOf);
+  const open = (options: OpenOptions = {}): Promise<Terminal> =>
     openTerminal({
       dataDirectory: {value: directory, from: 'test'},
       profile: {value: 'sandbox', from: 'test'},
-      env: {STOWPAY_SANDBOX_API: api.url},
+      env: {STOWPAY_SANDBOX_API: network?.url ?? api.url},
       deadlines: {connect_ms: 500, total_ms: 700},
       lockWaitMs: 5000,
       ...(clock === undefined ? {} : {clock}),
+      ...options,
     });
   const run = async <T>(act: (terminal: Terminal) => Promise<T>): Promise<T> => {
     const terminal = await open();
@@ -68,6 +75,10 @@ export async function openTill(clock?: Clock, directory = temporaryDirectory()):
     collect: (request = {}) => run((terminal) => terminal.collect({...SALE, ...request})),
     forward: () => run((terminal) => terminal.forward({names: [], limit: null, dryRun: false})),
     present: (card) => presentNext(join(world, 'reader'), card),
-    close: () => api.close(),
+    settle: async () => network?.settle(),
+    close: async () => {
+      network?.close();
+      await api.close();
+    },
   };
 }

@@ -22,7 +22,8 @@ const KEY_BYTES = 32;
  * only when it is whole: half a key, left by a crash, would pass for a damaged one.
  */
 export function createKeys(storage: Storage, directory: string): void {
-  if (storage.readFile(join(directory, DEVICE_KEY)) === null) {
+  const present = storage.readFile(join(directory, DEVICE_KEY));
+  if (present?.length !== KEY_BYTES) {
     replaceDurable(storage, join(directory, DEVICE_KEY), randomBytes(KEY_BYTES));
   }
   if (storage.readFile(join(directory, IDENTITY_KEY)) === null) {

@@ -1,4 +1,4 @@
-import {existsSync, readdirSync, readFileSync, truncateSync, writeFileSync} from 'node:fs';
+import {existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import fc from 'fast-check';
@@ -353,3 +353,103 @@ describe('journal', () => {
     b.close();
   });
 });
+
+describe('journal, found in review', () => {
+  it('remembers the reference of a settled order whatever the clock said', async () => {
+    const {open, clock} = await world();
+    clock.set('1970-01-01T00:05:00.000Z');
+    const journal = open();
+    await write(journal, createdEvent('pay_A', {reference: 'order-17'}), {
+      type: 'payment.canceled',
+      payment: 'pay_A',
+      data: {reason: 'voided', message: 'by an operator'},
+    });
+    clock.set('2026-11-23T10:00:00.000Z');
+    for (let n = 0; n < 600; n += 1)
+      await write(journal, createdEvent(`pay_${n}`), declinedEvent(`pay_${n}`));
+    journal.close();
+    const after = open();
+    const {state} = await after.view();
+    expect(state.payments.has('pay_A'), 'let go of by a checkpoint').to.equal(false);
+    expect(state.references.get('acct_test order-17')?.payment).to.equal('pay_A');
+    after.close();
+  }).timeout(60_000);
+
+  it('is whole after a checkpoint on a segment that was begun and stayed empty', async () => {
+    const {open, directory, clock} = await world();
+    const journal = open({segmentBytes: 100_000});
+    for (let n = 0; n < 300; n += 1) await write(journal, createdEvent(`pay_${n}`));
+    journal.close();
+    const names = (): string[] =>
+      readdirSync(join(directory, 'journal')).filter((name) => name.endsWith('.jsonl'));
+    const fresh = `${String((await seqOf(open)) + 1).padStart(12, '0')}.jsonl`;
+    if (!names().includes(fresh)) writeFileSync(join(directory, 'journal', fresh), '');
+    rmSync(join(directory, 'journal', 'checkpoint.json'), {force: true});
+    clock.reboot();
+    const next = open({segmentBytes: 100_000});
+    await write(next, createdEvent('pay_after'));
+    next.close();
+    const last = open({segmentBytes: 100_000});
+    const {state, health} = await last.view();
+    expect(health.ok).to.equal(true);
+    expect(state.payments.size).to.equal(301);
+    last.close();
+  }).timeout(60_000);
+
+  it('still serves what verifies when the checkpoint stands nowhere', async () => {
+    const {open, directory} = await world();
+    const journal = open();
+    for (let n = 0; n < 300; n += 1) await write(journal, createdEvent(`pay_${n}`));
+    journal.close();
+    const path = join(directory, 'journal', 'checkpoint.json');
+    const other = await world();
+    const foreign = other.open();
+    for (let n = 0; n < 300; n += 1) await write(foreign, createdEvent(`pay_${n}`));
+    foreign.close();
+    writeFileSync(path, readFileSync(join(other.directory, 'journal', 'checkpoint.json')));
+    const after = open();
+    expect((await after.view()).state.payments.size).to.equal(300);
+    after.close();
+  }).timeout(60_000);
+
+  it('calls a blanking that was cut off unfinished, not damage', async () => {
+    const {open, segment} = await world();
+    const journal = open();
+    await write(journal, createdEvent('pay_A'), storedEvent('pay_A'));
+    const before = readFileSync(segment());
+    await write(journal, declinedEvent('pay_A'));
+    const after = readFileSync(segment());
+    const at = before.indexOf('"private":"') + 11;
+    before.copy(after, at, at, at + 40);
+    writeFileSync(segment(), after);
+    expect((await journal.verify()).ok).to.equal(true);
+    journal.close();
+  });
+
+  it('gives a payment to one act of the same process, and a look never frees it', async () => {
+    const {open} = await world();
+    const [a, other] = [open(), open()];
+    const [first, second] = await Promise.all([a.claim(5), a.claim(5)]);
+    expect([first, second].filter((claim) => claim !== null)).to.have.length(1);
+    expect(a.owned(5)).to.equal(true);
+    expect(await other.claim(5)).to.equal(null);
+    a.close();
+    other.close();
+  });
+
+  it('begins anew where a crash left half a key and no segment', async () => {
+    const directory = temporaryDirectory();
+    writeFileSync(join(directory, 'device.key'), '');
+    await initialiseJournal(disk, directory, testClock(), null);
+    const journal = new FileJournal({storage: disk, directory, clock: testClock()});
+    expect((await journal.view()).health.ok).to.equal(true);
+    journal.close();
+  });
+});
+
+async function seqOf(open: World['open']): Promise<number> {
+  const journal = open();
+  const {health} = await journal.view();
+  journal.close();
+  return health.seq;
+}
