@@ -67,6 +67,16 @@ export function sealedData(cli: Cli): readonly PrivateData[] {
     .map((text) => JSON.parse(text) as PrivateData);
 }
 
+/** Resolves once a record of this type stands in the journal of a device. */
+export async function journalled(cli: Cli, type: string): Promise<void> {
+  const path = join(cli.dataDir, 'journal', '000000000001.jsonl');
+  const deadline = performance.now() + 10_000;
+  while (!readFileSync(path, 'latin1').includes(`"type":"${type}"`)) {
+    if (performance.now() > deadline) throw new Error(`no ${type} was journalled`);
+    await sleep(10);
+  }
+}
+
 /** The last key serial number the emulated reader of this device used. */
 export function lastKsn(cli: Cli): string {
   const memory = readFileSync(join(cli.dataDir, 'sandbox', 'reader', 'reader.json'), 'utf8');
