@@ -58,11 +58,27 @@ describe('a command that cannot be understood', () => {
   const SECRET = 'sk_live_PlantedSecret4711';
   const CASES: readonly (readonly string[])[] = [
     ['collect', '12.50', 'usd', '--api-key', SECRET],
+    ['collect', '12.50', 'usd', `--api-key=${SECRET}`],
+    ['collect', '12.50', 'usd', SECRET],
+    ['collect', '12.50', 'usd', '--offline-behavior', SECRET],
+    ['collect', '12.50', 'usd', '--capture-method', SECRET],
+    ['collect', '12.50', 'usd', '--timeout', SECRET],
+    ['collect', '12.50', 'usd', '--metadata', SECRET],
+    ['collect', SECRET, 'usd'],
+    ['collect', '5', SECRET],
+    ['collect', '5', 'usd', '--tip', SECRET],
     ['collect', '12.50'],
     ['collect'],
     ['collect', '12.50', 'usd', '--reference', ''],
-    ['frobnicate'],
-    ['sandbox', 'frobnicate'],
+    ['frobnicate', SECRET],
+    [`--api-key=${SECRET}`],
+    ['sandbox', 'frobnicate', SECRET],
+    ['sandbox', 'network', SECRET],
+    ['sandbox', 'card', SECRET],
+    ['connect', '--reader', SECRET],
+    ['inspect', '--state', SECRET],
+    ['inspect', SECRET],
+    ['status', SECRET],
     ['sandbox', 'card', '--behavior', SECRET],
     ['sandbox', 'card', '4000056655665556'],
     ['sandbox', 'reader'],
@@ -87,7 +103,7 @@ describe('a command that cannot be understood', () => {
   });
 
   it('tells a person on stderr, and never what was typed', async () => {
-    const cli = freshCli();
+    const cli = await connectedCli('off');
     await inPairs(
       CASES.map((words) => async () => {
         const ran = await cli.run(words);
