@@ -8,6 +8,7 @@ import {
   network,
   payments,
   present,
+  taken,
 } from '../support/world.js';
 
 /** What a card or reader does, what the command says, and with which exit code. */
@@ -82,10 +83,10 @@ describe('a card that cannot be taken offline', () => {
 
   it('is refused when its key serial number was used before', async () => {
     const cli = await connectedCli('off');
-    (await cli.run(sale('first'))).result();
+    await taken(cli, 1250, 'first');
     present(cli, {behavior: 'repeated_ksn'});
     expectFailure(await cli.run(sale('second')), 9, 'ksn_replayed');
-    expect(await payments(cli, '--state', 'accepted_offline')).to.have.length(1);
+    expect(await payments(cli, 'accepted_offline')).to.have.length(1);
     expect((await cli.run(sale('third'))).result().state).to.equal('accepted_offline');
   });
 
@@ -97,10 +98,10 @@ describe('a card that cannot be taken offline', () => {
       present(cli, {behavior});
       expectFailure(await cli.run(sale(behavior)), exit, code);
     }
-    (await cli.run(sale('first'))).result();
+    await taken(cli, 1250, 'first');
     present(cli, {behavior: 'repeated_ksn'});
     expectFailure(await cli.run(sale('second')), 9, 'ksn_replayed');
-    expect(await payments(cli, '--state', 'authorized')).to.have.length(1);
+    expect(await payments(cli, 'authorized')).to.have.length(1);
   });
 });
 
@@ -109,10 +110,10 @@ describe('a card that can be taken offline', () => {
     const cli = await connectedCli('off');
     for (const behavior of TAKEN) {
       present(cli, {behavior});
-      expect((await cli.run(sale(behavior))).result().state, behavior).to.equal('accepted_offline');
+      expect((await taken(cli, 1250, behavior)).state, behavior).to.equal('accepted_offline');
     }
     network(cli, 'on');
     await cli.ok('forward');
-    expect(await payments(cli, '--state', 'authorized')).to.have.length(TAKEN.length);
+    expect(await payments(cli, 'authorized')).to.have.length(TAKEN.length);
   });
 });

@@ -11,6 +11,7 @@ import {
   payments,
   startJudge,
   startJudgeCommand,
+  taken,
 } from '../support/world.js';
 
 /** States in which the order of a reference is paid, or will be. */
@@ -43,7 +44,7 @@ describe('kill -9 of a collect', () => {
 
   it('at any moment: there or absent, and one payment after the same command again', async () => {
     // From before the program is loaded until after it has answered, on both sides of every write.
-    const moments = Array.from({length: 12}, (_, index) => 120 + index * 40 + Math.random() * 40);
+    const moments = Array.from({length: 10}, (_, index) => 120 + index * 45 + Math.random() * 45);
     const half = moments.length / 2;
     await inPairs(
       [moments.slice(0, half), moments.slice(half)].map((some) => async () => {
@@ -61,7 +62,7 @@ describe('kill -9 of a collect', () => {
             expect(payment.local_id, 'what it told before it was killed').to.equal(told.result.local_id);
           }
         }
-        const stored = await payments(cli, '--state', 'accepted_offline');
+        const stored = await payments(cli, 'accepted_offline');
         const references = stored.map(({reference}) => reference).sort();
         expect(references, `killed after ${some.join(', ')} ms`).to.deep.equal(
           some.map((_, index) => `order-${index}`).sort(),
@@ -150,7 +151,7 @@ describe('kill -9 in the middle, judged by the ledger of the standalone API', ()
 
   async function forwardThrough(moment: Moment): Promise<void> {
     const {cli, judge} = await world(moment, 'off');
-    const {local_id} = await cli.ok('collect', '12.50', 'usd', '--reference', 'A1');
+    const {local_id} = await taken(cli, 1250, 'A1');
     network(cli, 'on');
     await killInTheMiddle(cli, judge, ['forward', '--json'], moment);
     const {outcomes} = await cli.ok<ForwardResult>('forward');
@@ -212,7 +213,7 @@ describe('kill -9 in the middle, judged by the ledger of the standalone API', ()
       ],
     };
     const {cli, judge} = await world(moment, 'on', startJudgeCommand);
-    const {local_id, id} = await cli.ok('collect', '12.50', 'usd', '--reference', 'A1');
+    const {local_id, id} = await taken(cli, 1250, 'A1');
     await killInTheMiddle(cli, judge, ['capture', local_id, '--amount', '10.00', '--json'], moment);
     await cli.ok('capture', local_id);
     const [entry] = await judge.ledger();

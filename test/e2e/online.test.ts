@@ -1,25 +1,20 @@
 import {expect} from 'chai';
 import type {ForwardResult} from '../../src/lib/terminal/forward.js';
-import type {Inspected} from '../../src/lib/terminal/inspect.js';
 import type {Cli, Ran} from '../support/cli.js';
 import {
   connectedCli,
   expectFailure,
   expectNothingStored,
+  inspected,
   lastKsn,
   network,
   payments,
   present,
+  taken,
 } from '../support/world.js';
 
 function collect(cli: Cli, amount: string, reference: string, ...flags: readonly string[]): Promise<Ran> {
   return cli.run(['collect', amount, 'usd', '--reference', reference, '--json', ...flags]);
-}
-
-async function inspected(cli: Cli, name: string): Promise<Inspected> {
-  const {payments: found} = await cli.ok<{payments: Inspected[]}>('inspect', name);
-  expect(found).to.have.length(1);
-  return found[0] as Inspected;
 }
 
 describe('a sale with network', () => {
@@ -38,7 +33,7 @@ describe('a sale with network', () => {
 
   it('returns the same payment for the same reference, and refuses another amount for it', async () => {
     const ksn = lastKsn(cli);
-    const [first] = await payments(cli, '--limit', '1');
+    const [first] = await payments(cli);
     expect((await collect(cli, '12.50', 'at-once')).result().local_id).to.equal(first?.local_id);
     expectFailure(await collect(cli, '12.51', 'at-once'), 2, 'reference_amount_mismatch');
     const eur = await cli.run(['collect', '12.50', 'eur', '--reference', 'at-once', '--json']);
@@ -63,7 +58,7 @@ describe('a sale with network', () => {
     }
     present(cli, {pan: '4000000000000002'});
     expectFailure(await collect(cli, '9.00', 'declined-card'), 8, 'card_declined');
-    expect(await payments(cli, '--state', 'declined')).to.have.length(3);
+    expect(await payments(cli, 'declined')).to.have.length(3);
   });
 
   it('can be paid with another card after a decline, under the same reference', async () => {
@@ -133,10 +128,9 @@ describe('capture', () => {
   before(async () => {
     cli = await connectedCli('on');
     for (const name of ['part', 'whole', 'rest']) {
-      ids[name] = (await collect(cli, '12.50', name)).result().local_id;
+      ids[name] = (await taken(cli, 1250, name)).local_id;
     }
-    const stored = await collect(cli, '3.00', 'stored', '--offline-behavior', 'force_offline');
-    ids.stored = stored.result().local_id;
+    ids.stored = (await taken(cli, 300, 'stored', 'force_offline')).local_id;
   });
 
   const capture = (...words: readonly string[]): Promise<Ran> => cli.run(['capture', ...words, '--json']);
@@ -199,7 +193,7 @@ describe('capture', () => {
   });
 
   it('is for later when there is no network', async () => {
-    const {local_id} = (await collect(cli, '4.00', 'later')).result();
+    const {local_id} = await taken(cli, 400, 'later');
     network(cli, 'off');
     expectFailure(await capture(local_id), 5, 'network_unavailable');
     expect((await inspected(cli, local_id)).state).to.equal('authorized');
@@ -209,8 +203,8 @@ describe('capture', () => {
 describe('a payment that is declined when it is forwarded', () => {
   it('is attention for a person, does not hold up the others, and inspect says what to do', async () => {
     const cli = await connectedCli('off');
-    const {local_id} = (await collect(cli, '8.05', 'declined')).result();
-    const good = (await collect(cli, '8.00', 'good')).result();
+    const {local_id} = await taken(cli, 805, 'declined');
+    const good = await taken(cli, 800, 'good');
     network(cli, 'on');
     const forwarded = await cli.run(['forward', '--json']);
     expectFailure(forwarded, 6, 'payments_need_attention');
@@ -240,7 +234,7 @@ describe('a payment that is declined when it is forwarded', () => {
   it('is sent again later when the decline is soft', async () => {
     const cli = await connectedCli('off');
     present(cli, {pan: '4000000000000119'});
-    const {local_id} = (await collect(cli, '8.00', 'soft')).result();
+    const {local_id} = await taken(cli, 800, 'soft');
     network(cli, 'on');
     expectFailure(await cli.run(['forward', '--json']), 5, 'payments_left');
     const payment = await inspected(cli, local_id);

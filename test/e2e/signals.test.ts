@@ -11,6 +11,7 @@ import {
   payments,
   present,
   startJudge,
+  taken,
 } from '../support/world.js';
 
 const SALE = ['collect', '12.50', 'usd', '--reference', 'A1'];
@@ -76,8 +77,7 @@ describe('a signal', () => {
     try {
       const cli = await connectedCli('on', {STOWPAY_SANDBOX_API: judge.url});
       for (const reference of ['A1', 'A2', 'A3']) {
-        const words = ['collect', '12.50', 'usd', '--reference', reference];
-        await cli.ok(...words, '--offline-behavior', 'force_offline');
+        await taken(cli, 1250, reference, 'force_offline');
       }
       await judge.fault({path: '/v1/payment_intents/*/confirm', fault: {kind: 'hang', ms: 500}});
       const ran = await cli.run(['forward', '--json'], {
@@ -86,8 +86,8 @@ describe('a signal', () => {
       expectFailure(ran, 143, 'terminated');
       const confirmed = (await judge.ledger()).filter(({confirms}) => confirms > 0);
       expect(confirmed).to.have.length(1);
-      expect(await payments(cli, '--state', 'authorized')).to.have.length(1);
-      expect(await payments(cli, '--state', 'accepted_offline')).to.have.length(2);
+      expect(await payments(cli, 'authorized')).to.have.length(1);
+      expect(await payments(cli, 'accepted_offline')).to.have.length(2);
       await cli.ok('forward');
       expect((await judge.ledger()).map(({confirms}) => confirms)).to.deep.equal([1, 1, 1]);
     } finally {

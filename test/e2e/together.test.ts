@@ -1,6 +1,6 @@
 import {expect} from 'chai';
 import type {ForwardResult} from '../../src/lib/terminal/forward.js';
-import {connectedCli, expectFailure, payments, sealedData, startJudge} from '../support/world.js';
+import {connectedCli, expectFailure, payments, sealedData, startJudge, taken} from '../support/world.js';
 
 const TIMES = [1, 2, 3, 4, 5, 6];
 
@@ -11,9 +11,9 @@ describe('several processes on one device', () => {
     const sales = await Promise.all(
       TIMES.map((one) => cli.run(['collect', `${one}.00`, 'usd', '--reference', `order-${one}`, '--json'])),
     );
-    const taken = sales.map((ran) => ran.result());
-    expect(new Set(taken.map(({local_id}) => local_id)).size).to.equal(TIMES.length);
-    const stored = await payments(cli, '--state', 'accepted_offline');
+    const sold = sales.map((ran) => ran.result());
+    expect(new Set(sold.map(({local_id}) => local_id)).size).to.equal(TIMES.length);
+    const stored = await payments(cli, 'accepted_offline');
     expect(stored.map(({amount}) => amount).sort()).to.deep.equal(TIMES.map((one) => one * 100));
     const keys = sealedData(cli).map(({sealed}) => sealed.ksn);
     expect(new Set(keys).size).to.equal(TIMES.length);
@@ -26,13 +26,13 @@ describe('several processes on one device', () => {
     const cli = await connectedCli('off');
     const words = ['collect', '12.50', 'usd', '--reference', 'same', '--json'];
     const sales = await Promise.all([1, 2, 3, 4].map(() => cli.run(words)));
-    const taken = sales.filter(({code}) => code === 0).map((ran) => ran.result().local_id);
-    expect(taken.length).to.be.greaterThan(0);
-    expect(new Set(taken).size, 'payments told of').to.equal(1);
+    const sold = sales.filter(({code}) => code === 0).map((ran) => ran.result().local_id);
+    expect(sold.length).to.be.greaterThan(0);
+    expect(new Set(sold).size, 'payments told of').to.equal(1);
     for (const ran of sales.filter(({code}) => code !== 0)) expectFailure(ran, 11, ran.error.code);
     const all = await payments(cli);
     expect(all.map(({state, local_id}) => ({state, local_id}))).to.deep.equal([
-      {state: 'accepted_offline', local_id: taken[0]},
+      {state: 'accepted_offline', local_id: sold[0]},
     ]);
     expect(sealedData(cli)).to.have.length(1);
   });
@@ -43,8 +43,7 @@ describe('several processes on one device', () => {
     try {
       const cli = await connectedCli('on', {STOWPAY_SANDBOX_API: judge.url});
       for (const one of TIMES.slice(0, 4)) {
-        const words = ['collect', `${one}.00`, 'usd', '--reference', `order-${one}`];
-        await cli.ok(...words, '--offline-behavior', 'force_offline');
+        await taken(cli, one * 100, `order-${one}`, 'force_offline');
       }
       // Slow enough that the two surely meet.
       await judge.fault({path: '/v1/payment_intents/*/confirm', count: 2, fault: {kind: 'hang', ms: 300}});
@@ -60,7 +59,7 @@ describe('several processes on one device', () => {
       expect(ledger.map(({amount, confirms}) => ({amount, confirms}))).to.have.deep.members(
         TIMES.slice(0, 4).map((one) => ({amount: one * 100, confirms: 1})),
       );
-      expect(await payments(cli, '--state', 'authorized')).to.have.length(4);
+      expect(await payments(cli, 'authorized')).to.have.length(4);
       await cli.ok('forward');
     } finally {
       await judge.stop();
@@ -71,7 +70,7 @@ describe('several processes on one device', () => {
     const judge = await startJudge();
     try {
       const cli = await connectedCli('on', {STOWPAY_SANDBOX_API: judge.url});
-      const {local_id} = await cli.ok('collect', '12.50', 'usd', '--reference', 'A1');
+      const {local_id} = await taken(cli, 1250, 'A1');
       await judge.fault({path: '/v1/payment_intents/*/capture', fault: {kind: 'hang', ms: 300}});
       const runs = await Promise.all([1, 2].map(() => cli.run(['capture', local_id, '--json'])));
       expect(runs.filter(({code}) => code === 0)).to.have.length.greaterThan(0);

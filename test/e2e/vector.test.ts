@@ -1,12 +1,19 @@
 import {dirname, join} from 'node:path';
 import {expect} from 'chai';
 import {openPty, type Pty} from '../../src/lib/sandbox/reader/serve-pty.js';
-import type {Status} from '../../src/lib/terminal/status.js';
 import vectors from '../fixtures/reader-vectors.json' with {type: 'json'};
 import type {Cli, Ran} from '../support/cli.js';
 import {requireSocat} from '../support/socat.js';
 import {attachVectorPeer} from '../support/vector-peer.js';
-import {expectFailure, expectNothingStored, freshCli, payments, sealedData} from '../support/world.js';
+import {
+  expectFailure,
+  expectNothingStored,
+  freshCli,
+  network,
+  payments,
+  sealedData,
+  statusOf,
+} from '../support/world.js';
 
 const CAPTURE = vectors.payloads.find(({name}) => name.startsWith('contactless Mastercard M/Chip'));
 /** Before the card of the capture expired (December 2020). */
@@ -26,7 +33,7 @@ describe('a captured Mastercard on a serial line', () => {
     pty = await openPty(join(dirname(cli.dataDir), 'reader'));
     const data = Buffer.from(`E1${CAPTURE?.hex}`, 'hex');
     attachVectorPeer(pty.line, {status: 0x23, data, ksn: CAPTURE?.ksn ?? ''});
-    await cli.ok('sandbox', 'network', 'off');
+    network(cli, 'off');
   });
   afterEach(() => pty?.line.close());
 
@@ -85,7 +92,7 @@ describe('a captured Mastercard on a serial line', () => {
     (await collectAt(THEN, '1.00')).result();
     const again = await cli.run(['collect', '1.00', 'usd', '--reference', 'other', '--json'], {clock: THEN});
     expectFailure(again, 9, 'ksn_replayed');
-    expect((await cli.ok<Status>('status')).offline_payments_count).to.equal(1);
-    expect(await payments(cli, '--state', 'accepted_offline')).to.have.length(1);
+    expect((await statusOf(cli)).offline_payments_count).to.equal(1);
+    expect(await payments(cli, 'accepted_offline')).to.have.length(1);
   });
 });

@@ -3,12 +3,15 @@ import {join, relative} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {expect} from 'chai';
 import type {Context} from 'mocha';
-import type {PaymentIntent, PrivateData} from '../../src/lib/core/payment.js';
+import type {OfflineBehavior, PaymentIntent, PaymentState, PrivateData} from '../../src/lib/core/payment.js';
+import {openTerminal, type Terminal} from '../../src/lib/index.js';
 import type {FaultRequest} from '../../src/lib/sandbox/api/faults.js';
 import type {LedgerEntry} from '../../src/lib/sandbox/api/ledger.js';
 import {startSandboxApi} from '../../src/lib/sandbox/api/server.js';
 import {sandboxNetwork} from '../../src/lib/sandbox/network.js';
 import {type NextCard, presentNext} from '../../src/lib/sandbox/reader/directory-world.js';
+import type {ForwardResult} from '../../src/lib/terminal/forward.js';
+import type {Inspected} from '../../src/lib/terminal/inspect.js';
 import type {Status} from '../../src/lib/terminal/status.js';
 import {Cli, type Ran, type Served} from './cli.js';
 import {temporaryDirectory} from './directories.js';
@@ -29,6 +32,24 @@ export function present(cli: Cli, card: NextCard): void {
   presentNext(join(cli.dataDir, 'sandbox', 'reader'), card);
 }
 
+/**
+ * Does something with the device of a CLI in this process: set-up and looking, which need no start of the program.
+ * What a test is about is said on the command line.
+ */
+async function inProcess<T>(cli: Cli, act: (terminal: Terminal) => Promise<T>): Promise<T> {
+  const profile = cli.env.STOWPAY_PROFILE;
+  const terminal = await openTerminal({
+    dataDirectory: {value: cli.dataDir, from: 'the test'},
+    profile: profile === undefined ? null : {value: profile, from: 'the test'},
+    env: {...cli.env},
+  });
+  try {
+    return await act(terminal);
+  } finally {
+    await terminal.close();
+  }
+}
+
 /** A device with the emulated reader connected, and the network as asked. */
 export async function connectedCli(
   state: 'on' | 'off',
@@ -36,18 +57,55 @@ export async function connectedCli(
 ): Promise<Cli> {
   const cli = freshCli(env);
   network(cli, state);
-  await cli.ok('connect', '--reader', 'sim:');
+  await inProcess(cli, (terminal) => terminal.connect({address: 'sim:', location: null, offline: false}));
   return cli;
 }
 
-/** Every payment of a device, newest first. */
-export async function payments(cli: Cli, ...flags: readonly string[]): Promise<readonly PaymentIntent[]> {
-  return (await cli.ok<{payments: readonly PaymentIntent[]}>('inspect', ...flags)).payments;
+/** A payment that was taken before, with network or without, in minor units of usd. */
+export async function taken(
+  cli: Cli,
+  amount: number,
+  reference: string,
+  behavior: OfflineBehavior = 'prefer_online',
+): Promise<PaymentIntent> {
+  const sale = {
+    amount,
+    tip: 0,
+    currency: 'usd',
+    reference,
+    capture_method: 'manual',
+    offline_behavior: behavior,
+    metadata: {},
+    description: null,
+    timeout_s: 5,
+  } as const;
+  return (await inProcess(cli, (terminal) => terminal.collect(sale))).payment;
+}
+
+/** Sends everything that is stored on a device. */
+export function forwarded(cli: Cli): Promise<ForwardResult> {
+  return inProcess(cli, (terminal) => terminal.forward({names: [], limit: null, dryRun: false}));
+}
+
+/** Every payment of a device, or those in these states; newest first. */
+export function payments(cli: Cli, ...states: readonly PaymentState[]): Promise<readonly PaymentIntent[]> {
+  return inProcess(cli, (terminal) => terminal.list({names: [], states, buckets: [], limit: null}));
+}
+
+/** The whole story of one payment. */
+export async function inspected(cli: Cli, name: string): Promise<Inspected> {
+  const [found] = await inProcess(cli, (terminal) => terminal.inspect([name]));
+  return found as Inspected;
+}
+
+/** The queue of a device. */
+export function statusOf(cli: Cli): Promise<Status> {
+  return inProcess(cli, (terminal) => terminal.status());
 }
 
 /** Holds that nothing is stored on a device: no count, no sum, no card data. */
 export async function expectNothingStored(cli: Cli): Promise<void> {
-  const status = await cli.ok<Status>('status');
+  const status = await statusOf(cli);
   expect(status.offline_payments_count).to.equal(0);
   expect(status.offline_payment_amounts_by_currency).to.deep.equal({});
   expect(status.buckets.open, 'open payments').to.equal(0);
