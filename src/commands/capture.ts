@@ -32,16 +32,19 @@ export default class Capture extends StowpayCommand {
   protected async answer({terminal, signal}: Run): Promise<Answer> {
     const {argv, flags} = await this.parse(Capture);
     const names = await namesFrom(argv as string[]);
-    if (flags.all === (names !== null)) {
+    // A flag that was not given is undefined, whatever its type says.
+    const all = flags.all === true;
+    const dryRun = flags['dry-run'] === true;
+    if (all === (names !== null)) {
       throw new StowpayError('invalid_usage', 'Name the payments to capture, or say --all; one of the two.', {
         hint: 'stowpay inspect --state authorized lists what can be captured.',
       });
     }
     const payments = await terminal.capture({
       names: names ?? [],
-      all: flags.all,
+      all,
       amount: flags.amount === undefined ? null : await this.#partOf(terminal, names ?? [], flags.amount),
-      dryRun: flags['dry-run'],
+      dryRun,
       signal,
     });
     const shown = payments.map(({outcome, amount, payment, error}) => ({
@@ -51,7 +54,7 @@ export default class Capture extends StowpayCommand {
       error: error === null ? null : {code: error.code, message: error.message, hint: error.hint ?? null},
     }));
     return {
-      result: {dry_run: flags['dry-run'], payments: shown},
+      result: {dry_run: dryRun, payments: shown},
       text: (look) => captureText(look, payments),
       error: captureError(payments),
     };

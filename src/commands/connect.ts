@@ -26,7 +26,7 @@ export default class Connect extends StowpayCommand {
     const connected = await terminal.connect({
       address: flags.reader ?? (await askForReader(mayAsk)),
       location: flags.location ?? null,
-      offline: flags.offline,
+      offline: flags.offline === true,
       signal,
     });
     const {reader, location, pairing} = connected;

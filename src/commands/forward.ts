@@ -33,7 +33,7 @@ export default class Forward extends StowpayCommand {
       const result = await terminal.forward({
         names: names ?? [],
         limit: flags.limit ?? null,
-        dryRun: flags['dry-run'],
+        dryRun: flags['dry-run'] === true,
         onProgress: (done, total) => progress.update(done, total),
         signal,
       });

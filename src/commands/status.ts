@@ -26,7 +26,7 @@ export default class Status extends StowpayCommand {
       const status = await terminal.status();
       return {result: status, text: (look) => statusText(look, status), warnings: statusWarnings(status)};
     }
-    const {status, blocking, error} = await terminal.checkSafeToWipe(flags['captured-elsewhere']);
+    const {status, blocking, error} = await terminal.checkSafeToWipe(flags['captured-elsewhere'] === true);
     const safe = error === null;
     return {
       result: {...status, safe_to_wipe: safe, blocking},

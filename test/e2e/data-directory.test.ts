@@ -1,9 +1,9 @@
 import {spawn, spawnSync} from 'node:child_process';
-import {chmodSync, mkdirSync, readdirSync, writeFileSync} from 'node:fs';
+import {chmodSync, chownSync, mkdirSync, readdirSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {expect} from 'chai';
 import {BINARY, type Cli, ended} from '../support/cli.js';
-import {expectFailure, freshCli, inPairs, skip} from '../support/world.js';
+import {connectedCli, expectFailure, expectNothingStored, freshCli, inPairs, skip} from '../support/world.js';
 
 describe('a data directory that cannot be used', () => {
   const COMMANDS = [
@@ -57,5 +57,18 @@ describe('a data directory that cannot be used', () => {
       expectFailure(ran, 12, 'data_directory_unusable');
     }
     expect(readdirSync(cli.dataDir)).to.deep.equal([]);
+  });
+
+  it('because it belongs to somebody else', async function () {
+    if (process.getuid?.() !== 0) skip(this, 'only root can give a directory away');
+    const cli = await connectedCli('off');
+    chownSync(cli.dataDir, 65_534, 65_534);
+    for (const words of [
+      ['connect', '--reader', 'sim:'],
+      ['collect', '12.50', 'usd'],
+    ]) {
+      expectFailure(await cli.run([...words, '--json']), 12, 'data_directory_foreign_owner');
+    }
+    await expectNothingStored(cli);
   });
 });

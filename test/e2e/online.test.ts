@@ -173,6 +173,11 @@ describe('capture', () => {
     expectFailure(await capture(id('whole'), id('rest'), '--amount', '1.00'), 2, 'invalid_usage');
   });
 
+  it('wants to be told what to capture: no name is not everything, nor nothing', async () => {
+    expectFailure(await capture(), 2, 'invalid_usage');
+    expectFailure(await capture('--dry-run'), 2, 'invalid_usage');
+  });
+
   it('says with --dry-run what it would do, and does nothing', async () => {
     (await capture('--all', '--dry-run')).result();
     expect((await inspected(cli, id('whole'))).state).to.equal('authorized');

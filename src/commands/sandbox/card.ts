@@ -36,13 +36,13 @@ export default class SandboxCard extends SandboxCommand {
     const card = {
       ...(args.number === undefined ? {} : {pan: args.number.replaceAll(' ', '')}),
       ...(flags.behavior === undefined ? {} : {behavior: flags.behavior as Behavior}),
-      sticky: flags.sticky,
+      sticky: flags.sticky === true,
     };
     presentNext(join(directory, 'reader'), card);
     const last4 = (card.pan ?? '4242').slice(-4);
     const behavior = flags.behavior ?? 'approve';
     return {
-      result: {last4, behavior, sticky: flags.sticky},
+      result: {last4, behavior, sticky: flags.sticky === true},
       text: () => `The next card ends in ${last4} and behaves: ${behavior}.`,
     };
   }

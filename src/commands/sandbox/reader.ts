@@ -35,7 +35,7 @@ export default class SandboxReader extends SandboxCommand {
       });
     }
     const home = join(directory, 'reader');
-    configureReader(home, {encryption_off: flags['encryption-off']});
+    configureReader(home, {encryption_off: flags['encryption-off'] === true});
     const world = directoryWorld(home);
     const server =
       flags.pty === undefined ? await serveTcp(world, flags.tcp ?? 0) : await servePty(world, flags.pty);

@@ -19,6 +19,7 @@ export abstract class SandboxCommand extends StowpayCommand {
         },
       );
     }
+    run.terminal.prepare();
     return this.emulate(run, join(sandboxDirectory(directory)));
   }
 

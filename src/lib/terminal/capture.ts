@@ -52,6 +52,7 @@ export async function capture(parts: Parts, request: CaptureRequest): Promise<re
     : await findPayments(journal, state, request.names);
   const plan = payments.map((payment) => planFor(payment, effective(payment), request.amount, parts));
   if (request.dryRun || plan.length === 0) return plan;
+  parts.journals.prepare();
   const reach = await reachApi(parts, request.signal);
   if (reach.kind === 'offline') throw unreachable(reach.error.message);
   const items: CaptureItem[] = [];

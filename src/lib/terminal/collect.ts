@@ -124,6 +124,7 @@ export async function collect(parts: Parts, request: CollectRequest): Promise<Co
 
 function openForSelling(parts: Parts): Journal {
   if (!parts.journals.exists) throw notConnected();
+  parts.journals.prepare();
   return parts.journals.open();
 }
 

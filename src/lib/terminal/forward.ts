@@ -88,6 +88,7 @@ export async function forward(parts: Parts, request: ForwardRequest): Promise<Fo
       null,
     );
   if (payments.length === 0) return summary(false, [], null);
+  parts.journals.prepare();
   return drain(parts, journal, payments, request);
 }
 

@@ -25,6 +25,11 @@ export class Terminal {
     return this.#parts.directory;
   }
 
+  /** Creates the data directory if need be. Throws `data_directory_unusable`, `data_directory_foreign_owner`. */
+  prepare(): void {
+    this.#parts.journals.prepare();
+  }
+
   /** See `connect`: afterwards the reader is the one to sell with. */
   connect(request: ConnectRequest): Promise<Connected> {
     return connect(this.#parts, request);
