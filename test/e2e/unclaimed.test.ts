@@ -1,6 +1,6 @@
 import {expect} from 'chai';
 import type {Cli} from '../support/cli.js';
-import {connectedCli, type Judge, payments, startJudge} from '../support/world.js';
+import {connectedCli, type Judge, payments, present, startJudge} from '../support/world.js';
 
 const SALE = ['collect', '12.50', 'usd', '--reference', 'A1', '--json'];
 
@@ -48,5 +48,21 @@ describe('an authorisation no caller ever heard of', () => {
     expect((await judge.ledger()).map(({status, captures}) => ({status, captures}))).to.deep.equal([
       {status: 'requires_capture', captures: 0},
     ]);
+  });
+});
+
+describe('an intent that was created for a sale that never was', () => {
+  it('is cancelled at the API by the next forward', async () => {
+    const judge = await startJudge();
+    try {
+      const cli = await connectedCli('on', {STOWPAY_SANDBOX_API: judge.url});
+      present(cli, {behavior: 'no_card'});
+      expect((await cli.run([...SALE, '--timeout', '1'])).code).to.equal(5);
+      expect((await judge.ledger()).map(({status}) => status)).to.deep.equal(['requires_payment_method']);
+      await cli.ok('forward');
+      expect((await judge.ledger()).map(({status}) => status)).to.deep.equal(['canceled']);
+    } finally {
+      await judge.stop();
+    }
   });
 });

@@ -73,7 +73,9 @@ export function forwardError(result: ForwardResult, signal: AbortSignal): Stowpa
   if (result.dry_run) return null;
   const failed = result.forwarding_failure;
   const conditions = result.payments.map(({outcome}) => CONDITIONS[outcome]);
-  const worst = worstCondition(failed === null ? conditions : [...conditions, failed.condition]);
+  // With nothing stored nothing was left behind, whatever the network was like.
+  const counts = failed !== null && result.total > 0;
+  const worst = worstCondition(counts ? [...conditions, failed.condition] : conditions);
   const count = (...outcomes: ForwardOutcome[]): number =>
     outcomes.reduce((sum, outcome) => sum + (result.outcomes[outcome]?.count ?? 0), 0);
   const details = {outcomes: result.outcomes};

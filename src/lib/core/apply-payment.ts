@@ -59,6 +59,7 @@ export function createdPayment(record: JournalRecord & {type: 'payment.created'}
     last_error: null,
     reason: null,
     private_data: 'none',
+    leftover: false,
     unclaimed: false,
     updated_at: record.at,
   };
@@ -96,7 +97,13 @@ function afterEvent(payment: Payment, record: JournalRecord & PaymentEvent): Pay
         private_data: 'present',
       };
     case 'payment.refused':
-      return {...payment, state: 'refused', attempt: null, reason: pick(record.data)};
+      return {
+        ...payment,
+        state: 'refused',
+        attempt: null,
+        leftover: leavesIntent(payment),
+        reason: pick(record.data),
+      };
     case 'payment.attempted':
       return attempted(payment, record.data.operation, record.data.key, record.data.generation, record.at);
     case 'payment.delivered':
@@ -132,6 +139,7 @@ function afterEvent(payment: Payment, record: JournalRecord & PaymentEvent): Pay
         state: 'canceled',
         attempt: null,
         unresolved_confirms: 0,
+        leftover: leavesIntent(payment),
         amount_capturable: 0,
         reason: {code: reason, message},
       };
@@ -147,6 +155,11 @@ function afterEvent(payment: Payment, record: JournalRecord & PaymentEvent): Pay
     case 'payment.claimed':
       return {...payment, unclaimed: false};
   }
+}
+
+/** True when a payment that ends now leaves an intent behind that was never confirmed. */
+function leavesIntent(payment: Payment): boolean {
+  return payment.id !== null && payment.generations.confirm === undefined;
 }
 
 function pick({code, message}: {code: string; message: string}): {code: string; message: string} {
@@ -187,6 +200,8 @@ function delivered(
   intent: RemoteIntent,
   unclaimed: boolean,
 ): Payment {
+  // What became of a leftover changes nothing about how the payment ended.
+  if (payment.leftover) return {...payment, attempt: null, leftover: false};
   const known = {...folded(payment, intent), attempt: null, last_error: null};
   if (operation === 'create') return {...known, state: stateBeforeConfirm(payment)};
   const state = stateOf(intent);
@@ -259,6 +274,9 @@ function attemptFailed(payment: Payment, failed: FailedAttempt): Payment {
   };
   switch (operation) {
     case 'cancel':
+      // An intent that cannot be cancelled is none that could be confirmed by us any more.
+      if (payment.leftover)
+        return {...base, leftover: failed.outcome !== 'refused', last_error: payment.last_error};
       // A cancel while authorizing is the last step of settling a doubt: undone, the doubt is back.
       return {...base, state: payment.state === 'authorizing' ? 'in_doubt' : payment.state};
     case 'capture':

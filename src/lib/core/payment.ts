@@ -150,6 +150,8 @@ export interface Payment {
   readonly reason: {readonly code: string; readonly message: string} | null;
   /** `present` while the sealed card data must stay; `released` from the record on that permits its removal. */
   readonly private_data: 'none' | 'present' | 'released';
+  /** It ended here before any confirm, and its unconfirmed intent still stands at the API. It moves no money. */
+  readonly leftover: boolean;
   /** An online authorisation that was settled later and that no caller has heard of. */
   readonly unclaimed: boolean;
   readonly updated_at: string;

@@ -29,13 +29,13 @@ interface CheckpointBody {
 
 /**
  * Lets go of payments that are closed: they become counts and sums. Declined ones stay, because they are listed
- * until a person has acknowledged them; so do those nobody has heard of yet, and those whose sealed data still
- * stands in the file.
+ * until a person has acknowledged them; so do those nobody has heard of yet, those with an intent left at the API,
+ * and those whose sealed data still stands in the file.
  */
 export function dropClosed(fold: Fold): void {
   const {state} = fold;
   for (const payment of state.payments.values()) {
-    const listed = payment.state === 'declined' || payment.unclaimed;
+    const listed = payment.state === 'declined' || payment.unclaimed || payment.leftover;
     const keep = STATES[payment.state].bucket !== 'done' || listed;
     if (keep || fold.redactable.has(payment.local_id)) continue;
     const tally = state.closed[payment.state] ?? {count: 0, amounts: {}};

@@ -18,6 +18,7 @@ import {leftoverIntents} from './leftovers.js';
 import {checkBinding, credentialsError, reachApi} from './network.js';
 import {type Parts, record, statesNow, timeNow} from './parts.js';
 import {cancelAtApi, confirmAtApi, createAtApi, recovered, type Settled, settleAbandoned} from './settle.js';
+import {leftoversOf, sweep} from './sweep.js';
 
 export interface ForwardRequest {
   /** Names of payments; empty for everything that is stored. */
@@ -65,6 +66,8 @@ export interface ForwardResult {
     readonly message: string;
     readonly condition: Condition;
   } | null;
+  /** Unconfirmed intents of sales that never were, cancelled at the API. They moved no money. */
+  readonly leftovers_canceled: number;
 }
 
 /**
@@ -87,9 +90,10 @@ export async function forward(parts: Parts, request: ForwardRequest): Promise<Fo
       payments.map((one) => planned(journal, one)),
       null,
     );
-  if (payments.length === 0) return summary(false, [], null);
+  const leftovers = request.names.length > 0 ? [] : leftoversOf(state, timeNow(parts, state).ms);
+  if (payments.length === 0 && leftovers.length === 0) return summary(false, [], null);
   parts.journals.prepare();
-  return drain(parts, journal, payments, request);
+  return drain(parts, journal, payments, leftovers, request);
 }
 
 function damaged(message: string): StowpayError {
@@ -147,6 +151,7 @@ async function drain(
   parts: Parts,
   journal: Journal,
   payments: readonly Payment[],
+  leftovers: readonly Payment[],
   request: ForwardRequest,
 ): Promise<ForwardResult> {
   const reach = await reachApi(parts, request.signal);
@@ -181,7 +186,9 @@ async function drain(
   if (stopped?.condition === 'temporary') {
     parts.device.setNetwork('offline', new Date(parts.clock.now()).toISOString());
   }
-  return summary(false, items, stopped ?? foreign);
+  const goOn = stopped === null && request.signal?.aborted !== true;
+  const swept = goOn ? await sweep(parts, journal, leftovers, reach.binding) : 0;
+  return summary(false, items, stopped ?? foreign, swept);
 }
 
 /** Why this payment must not be sent with these credentials; null when it may. It holds up no other payment. */
@@ -342,6 +349,7 @@ function summary(
   dryRun: boolean,
   items: readonly ForwardItem[],
   forwarding_failure: ForwardResult['forwarding_failure'],
+  leftovers_canceled = 0,
 ): ForwardResult {
   const kinds = [...new Set(items.map(({outcome}) => outcome))];
   const outcomes = Object.fromEntries(
@@ -350,5 +358,12 @@ function summary(
       return [kind, {count: of.length, amounts: amountsByCurrency(of)}];
     }),
   );
-  return {dry_run: dryRun, total: items.length, outcomes, payments: items, forwarding_failure};
+  return {
+    dry_run: dryRun,
+    total: items.length,
+    outcomes,
+    payments: items,
+    forwarding_failure,
+    leftovers_canceled,
+  };
 }

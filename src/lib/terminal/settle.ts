@@ -289,7 +289,8 @@ export async function cancelAtApi(
   return {payment: await record(journal, attempted, [event]), last};
 }
 
-async function sendCancel(
+/** Sends a journalled cancel. The caller owns the payment and records what it told. */
+export async function sendCancel(
   parts: Parts,
   journal: Journal,
   payment: Payment,
@@ -304,7 +305,8 @@ function isCanceled(outcome: Outcome<RemoteIntent>): boolean {
   return outcome.kind === 'delivered' && outcome.value.status === 'canceled';
 }
 
-function cancelFailed(payment: Payment, last: Outcome<RemoteIntent>): EventBody {
+/** What a cancel that did not cancel does to a payment. */
+export function cancelFailed(payment: Payment, last: Outcome<RemoteIntent>): EventBody {
   const outcome = last.kind === 'delivered' || last.kind === 'declined' ? 'in_doubt' : last.kind;
   const error = last.kind === 'delivered' ? null : last.error;
   return {
