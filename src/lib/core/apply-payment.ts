@@ -47,6 +47,7 @@ export function createdPayment(record: JournalRecord & {type: 'payment.created'}
     attempt_count: 0,
     soft_declines: 0,
     unresolved_confirms: 0,
+    capture_fixed: false,
     capture_unsure: false,
     capture_amount: null,
     amount_capturable: 0,
@@ -122,7 +123,11 @@ function afterEvent(payment: Payment, record: JournalRecord & PaymentEvent): Pay
       return attemptFailed(payment, record.data);
     case 'payment.capture_attempted': {
       const {amount, key, generation} = record.data;
-      return {...attempted(payment, 'capture', key, generation, record.at), capture_amount: amount};
+      return {
+        ...attempted(payment, 'capture', key, generation, record.at),
+        capture_amount: amount,
+        capture_fixed: payment.capture_fixed && amount === payment.capture_amount,
+      };
     }
     case 'payment.captured':
       return {
@@ -296,8 +301,8 @@ function captureFailed(payment: Payment, outcome: FailedAttempt['outcome']): Pay
     (outcome !== 'untouched' && payment.capture_unsure);
   // While an answer is missing the amount stays fixed, and only a look may end that. A doubt that a look has settled
   // keeps its amount too: the same capture is sent again unless a person asks otherwise.
-  if (unsure) return {...payment, state: 'capturing', capture_unsure: true};
-  const amount = outcome === 'untouched' ? payment.capture_amount : null;
+  if (unsure) return {...payment, state: 'capturing', capture_unsure: true, capture_fixed: true};
+  const amount = payment.capture_fixed ? payment.capture_amount : null;
   return {...payment, state: 'authorized', capture_unsure: false, capture_amount: amount};
 }
 

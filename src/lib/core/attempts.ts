@@ -82,7 +82,9 @@ function declineEvent(
   if (soft && payment.stored_at !== null && payment.soft_declines < MAX_SOFT_DECLINES) {
     return failedEvent(payment, {operation, outcome: 'soft_decline', error, charge});
   }
-  if (payment.unresolved_confirms > (looked ? 1 : 0)) {
+  // A look accounts for one lost confirm only if it shows a charge that was not known before.
+  const accounted = looked && charge !== null && charge !== payment.charge ? 1 : 0;
+  if (payment.unresolved_confirms > accounted) {
     return failedEvent(payment, {operation, outcome: 'declined_in_doubt', error, charge});
   }
   return {
@@ -151,16 +153,32 @@ function unexplained(requestId: string | null): ApiError {
   };
 }
 
-/** An intent somebody cancelled at the API. A stored payment was promised to a customer: a person must look at it. */
+/**
+ * An intent that is cancelled at the API. If it was declined before, it was the decline that ended it. A stored
+ * payment was promised to a customer: a person must look at it. Of an online one nobody was told: its order is free.
+ */
 function canceledAtApi(payment: Payment, intent: RemoteIntent): EventBody {
-  const why = intent.cancellation_reason ?? 'no reason given';
-  if (intent.charge === null && payment.stored_at !== null) {
-    const message = `${intent.id} was cancelled at the API before it was authorised (${why}). Nothing was charged; the sealed data is kept.`;
-    return setAside(payment, 'canceled_at_api', message);
+  const error = declineBehind(payment, intent);
+  const charge = intent.charge?.id ?? null;
+  if (error !== null) {
+    const data = {operation: 'confirm', error, id: intent.id, looked: true, charge} as const;
+    return {type: 'payment.declined', payment: payment.local_id, data};
   }
-  const reason = intent.charge === null ? 'interrupted' : 'canceled_at_api';
-  const message = `It was cancelled at the API (${why}). No money is held for it.`;
-  return {type: 'payment.canceled', payment: payment.local_id, data: {reason, message}};
+  const before =
+    charge === null ? 'before it was authorised' : 'after it was authorised, or its authorisation lapsed';
+  const why = intent.cancellation_reason ?? 'no reason given';
+  const message = `${intent.id} was cancelled at the API ${before} (${why}). No money is held for it.`;
+  if (payment.stored_at !== null) return setAside(payment, 'canceled_at_api', message);
+  return {type: 'payment.canceled', payment: payment.local_id, data: {reason: 'interrupted', message}};
+}
+
+/** The decline a cancelled intent ended with; an API may forget it when it cancels, so ours counts too. */
+function declineBehind(payment: Payment, intent: RemoteIntent): ApiError | null {
+  if (intent.charge === null) return null;
+  if (intent.last_payment_error !== null) return intent.last_payment_error;
+  const ours =
+    payment.state === 'in_doubt' && payment.charge === intent.charge.id ? payment.last_error : null;
+  return ours?.type === 'card_error' ? ours : null;
 }
 
 function setAside(payment: Payment, code: string, message: string): EventBody {

@@ -59,7 +59,7 @@ export function diagnose(payment: Payment, state: PaymentState, now: number): Di
         `stowpay capture ${of}`,
       );
     case 'captured':
-      return say(captured(payment), 'nobody', false, null);
+      return payment.unclaimed ? unheard(payment) : say(captured(payment), 'nobody', false, null);
     case 'declined':
       return declined(payment, money);
     case 'canceled':
@@ -108,6 +108,16 @@ function authorized(payment: Payment, money: string, now: number): Diagnosis {
     'operator',
     false,
     `stowpay capture ${payment.local_id}`,
+  );
+}
+
+function unheard(payment: Payment): Diagnosis {
+  const what = `${captured(payment)} But its collect died before it could tell anybody: find out whether the goods left.`;
+  return say(
+    `${what} Naming it in a forward takes note of it.`,
+    'operator',
+    false,
+    `stowpay forward ${payment.local_id}`,
   );
 }
 

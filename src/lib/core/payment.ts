@@ -58,6 +58,11 @@ export const STATES: Readonly<Record<PaymentState, StateFacts>> = {
 export const PAYMENT_STATES = Object.keys(STATES) as readonly PaymentState[];
 export const BUCKETS: readonly Bucket[] = ['open', 'attention', 'done'];
 
+/** Its coarse class. Money received that nobody was told of needs a person, although it is done. */
+export function bucketOf(payment: Pick<Payment, 'unclaimed'>, state: PaymentState): Bucket {
+  return state === 'captured' && payment.unclaimed ? 'attention' : STATES[state].bucket;
+}
+
 /** What may be shown and kept of a card: never the number, never a track, the name only in the private part. */
 export interface CardDetails {
   readonly brand: Brand;
@@ -133,6 +138,8 @@ export interface Payment {
    * take effect late. While there are any, "no money was taken" is true only once the intent is cancelled at the API.
    */
   readonly unresolved_confirms: number;
+  /** An answer to a capture of `capture_amount` was lost once: nobody but a person may change the amount. */
+  readonly capture_fixed: boolean;
   /** A capture's answer was lost and no look has told yet. */
   readonly capture_unsure: boolean;
   /** The amount an undecided or done capture is fixed to. */
@@ -263,7 +270,7 @@ export function toPaymentIntent(
     capture_method: payment.capture_method,
     status: stripeStatus(payment, state),
     state,
-    bucket: STATES[state].bucket,
+    bucket: bucketOf(payment, state),
     reference: payment.reference,
     description: payment.description,
     amount_capturable: payment.amount_capturable,

@@ -1,9 +1,9 @@
 import {isSoftDecline} from '../core/declines.js';
-import type {ApiError, JsonObject, Outcome} from '../core/ports.js';
+import type {ApiError, JsonObject, JsonValue, Outcome, RemoteIntent} from '../core/ports.js';
 import {apiError, errorObject, objectOrNull, ownError, requestId} from './api-error.js';
 import type {Exchange, Reply, Transport, TransportFailure} from './exchange.js';
 import type {Redact} from './redact.js';
-import {remoteIntent} from './remote-intent.js';
+import {chargeById, remoteIntent} from './remote-intent.js';
 
 /** Reads the object that was asked for out of a 2xx answer; null when it is some other object. */
 export type Read<T> = (body: JsonObject, reply: Reply) => T | null;
@@ -80,9 +80,15 @@ function declined(body: JsonObject, error: ApiError, redact: Redact): Outcome<ne
   return {
     kind: 'declined',
     error,
-    intent: intent === null ? null : remoteIntent(intent, redact),
+    intent: intent === null ? null : withCharge(remoteIntent(intent, redact), body.charge),
     soft: isSoftDecline(error),
   };
+}
+
+/** The error names the declined charge, also where its intent does not. */
+function withCharge(intent: RemoteIntent | null, charge: JsonValue | undefined): RemoteIntent | null {
+  if (intent === null || intent.charge !== null || typeof charge !== 'string') return intent;
+  return {...intent, charge: chargeById(charge)};
 }
 
 const LONGEST_DELAY_S = 86_400;

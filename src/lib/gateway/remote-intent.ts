@@ -61,8 +61,13 @@ const UNEXPANDED = {
   offline_stored_at: null,
 };
 
+/** A charge of which nothing but its id is known. */
+export function chargeById(id: string): NonNullable<RemoteIntent['charge']> {
+  return {...UNEXPANDED, id};
+}
+
 function remoteCharge(charge: string | Stripe.Charge | null): RemoteIntent['charge'] {
-  if (typeof charge === 'string') return {...UNEXPANDED, id: charge};
+  if (typeof charge === 'string') return chargeById(charge);
   if (typeof charge !== 'object' || charge === null) return null;
   const card = charge.payment_method_details?.card_present;
   return {

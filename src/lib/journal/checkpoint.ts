@@ -7,7 +7,7 @@ import type {Fold, PrivatePlace} from './fold.js';
 import {macOf} from './line.js';
 import type {Position} from './scan.js';
 
-const FORMAT = 1;
+const FORMAT = 2;
 /**
  * How many records the reference of a closed payment is remembered for: some 40,000 payments. Counted, not timed:
  * a clock that was wrong once must never free the reference of an order that was charged.

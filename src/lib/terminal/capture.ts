@@ -11,7 +11,7 @@ import type {Journal, Outcome, RemoteIntent} from '../core/ports.js';
 import {findPayments} from './find.js';
 import {latestOf} from './history.js';
 import {checkBinding, credentialsError, reachApi} from './network.js';
-import {decideOn, type Parts, record, statesNow} from './parts.js';
+import {decideOn, healthyState, type Parts, record, statesNow} from './parts.js';
 import {frozen, mayRepeat, pause, recordAnswer} from './settle.js';
 
 export interface CaptureRequest {
@@ -42,7 +42,7 @@ const TRIES = 4;
  */
 export async function capture(parts: Parts, request: CaptureRequest): Promise<readonly CaptureItem[]> {
   const journal = parts.journals.open();
-  const {state} = await journal.view();
+  const state = await healthyState(journal);
   const effective = statesNow(journal);
   const payments = request.all
     ? [...state.payments.values()]

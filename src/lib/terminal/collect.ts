@@ -32,6 +32,7 @@ import {
   checkMayReadCards,
   decideOn,
   foldOver,
+  healthyState,
   type Parts,
   record,
   statesNow,
@@ -46,6 +47,7 @@ import {
   inDoubt,
   notConnected,
   requireOnline,
+  setAside,
   unexpectedHolder,
   withPayment,
 } from './payment-errors.js';
@@ -97,8 +99,7 @@ export async function collect(parts: Parts, request: CollectRequest): Promise<Co
   const journal = openForSelling(parts);
   // A policy nobody can read must stop the sale before a customer presents a card.
   parts.policy();
-  const {state} = await journal.view();
-  const pairing = state.paired;
+  const pairing = (await healthyState(journal)).paired;
   if (pairing === null) throw notConnected();
   checkMayReadCards(parts, pairing.address);
   checkBindingOffline(parts, pairing);
@@ -162,9 +163,10 @@ function draftOf(parts: Parts, request: CollectRequest, binding: Binding): Draft
   };
 }
 
-async function sell(sale: Sale, draft: Draft): Promise<Collected> {
+async function sell(sale: Sale, first: Draft): Promise<Collected> {
   const {parts, journal, request} = sale;
-  for (;;) {
+  // Each turn is a payment of its own: an id that was closed meanwhile is never used again.
+  for (let draft = first; ; draft = draftOf(parts, request, first.binding)) {
     throwIfInterrupted(request.signal);
     const {payment, claim} = await createOrResume(sale, draft);
     if (claim === null) throw busy(payment);
@@ -214,6 +216,7 @@ async function take(sale: Sale, created: Payment): Promise<PaymentIntent> {
     const settled = await createAtApi(parts, journal, payment, 1);
     payment = settled.payment;
     if (settled.last?.kind === 'stop') await endWith(journal, payment, credentialsError(settled.last.error));
+    if (payment.state === 'quarantined') throw withPayment(setAside(payment), payment);
     if (settled.last?.kind === 'refused')
       await endWith(journal, payment, apiRefused(payment, settled.last.error.message));
   }
@@ -357,12 +360,7 @@ async function outcomeOnline(sale: Sale, payment: Payment, card: CardRead): Prom
     case 'refused':
       throw withPayment(apiRefused(payment, payment.last_error?.message ?? ''), payment);
     case 'quarantined':
-      throw withPayment(
-        new StowpayError('payment_quarantined', `${payment.local_id}: ${payment.reason?.message ?? ''}`, {
-          hint: 'Do not release the goods and do not collect again. Have a technician look: stowpay inspect.',
-        }),
-        payment,
-      );
+      throw withPayment(setAside(payment), payment);
     case 'canceled':
       throw withPayment(canceledAtApi(payment), payment);
     default: {

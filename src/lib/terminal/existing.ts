@@ -5,9 +5,9 @@ import {abandonedState, type Payment, type PaymentIntent, toPaymentIntent} from 
 import type {Journal} from '../core/ports.js';
 import {latestOf, storyOf} from './history.js';
 import {checkBinding, credentialsError, reachApi} from './network.js';
-import {type Parts, record, statesNow} from './parts.js';
+import {healthyState, type Parts, statesNow} from './parts.js';
 import {inDoubt, withPayment} from './payment-errors.js';
-import {settleAbandoned} from './settle.js';
+import {heard, lookAtApi, releaseUnclaimed, settleAbandoned} from './settle.js';
 
 /**
  * What became of the payment that holds this reference: its PaymentIntent when it was taken, the error its collect
@@ -21,7 +21,7 @@ export async function resultOfExisting(
   asked: {readonly reference: string | null; readonly amount: number; readonly currency: string},
 ): Promise<PaymentIntent | null> {
   if (asked.reference === null) return null;
-  const {state} = await journal.view();
+  const state = await healthyState(journal);
   const holder = referenceHolder(state, account, asked.reference);
   if (holder === null) return null;
   const payment = holder.payment ?? (await storyOf(journal, holder.local_id))?.payment ?? null;
@@ -33,7 +33,7 @@ export async function resultOfExisting(
   if (lost || (payment.state === 'in_doubt' && payment.stored_at === null)) {
     return settleLost(parts, journal, payment);
   }
-  if (payment.unclaimed) return claimOutcome(journal, payment);
+  if (payment.unclaimed) return claimOutcome(parts, journal, payment);
   return outcomeOf(payment, effective(payment));
 }
 
@@ -94,9 +94,25 @@ function outcomeOf(payment: Payment, state: Payment['state']): PaymentIntent | n
   }
 }
 
-/** A forward settled it before its caller came back: now somebody has heard, and it is not released any more. */
-async function claimOutcome(journal: Journal, seen: Payment): Promise<PaymentIntent | null> {
-  return owning(journal, seen, async (payment) => again(await heard(journal, payment)));
+/**
+ * A forward settled it before its caller came back: now somebody hears of it, and it is not released any more. Unless
+ * its release was begun: then that is finished, for it can still take effect; and a look tells whether it still stands.
+ */
+async function claimOutcome(parts: Parts, journal: Journal, seen: Payment): Promise<PaymentIntent | null> {
+  return owning(journal, seen, async (payment) => {
+    if (!payment.unclaimed) return again(payment);
+    const reach = await reachApi(parts);
+    const releasing = payment.state === 'authorized' && payment.generations.cancel !== undefined;
+    if (reach.kind === 'offline') {
+      if (releasing) throw withPayment(inDoubt(payment), payment);
+      return again(await heard(journal, payment));
+    }
+    checkBinding(payment.binding, reach.binding);
+    const act = releasing ? releaseUnclaimed : lookAtApi;
+    const settled = (await act(parts, journal, payment)).payment;
+    if (releasing && settled.state === 'authorized') throw withPayment(inDoubt(settled), settled);
+    return again(await heard(journal, settled));
+  });
 }
 
 /** A collect died, or lost its answer. If the money may have moved the API knows; the intent's id is journalled. */
@@ -110,6 +126,9 @@ async function settleLost(parts: Parts, journal: Journal, seen: Payment): Promis
     }
     const settled = await settleAbandoned(parts, journal, payment);
     if (settled.last?.kind === 'stop') throw credentialsError(settled.last.error);
+    const {unclaimed, state, generations} = settled.payment;
+    const releasing = unclaimed && state === 'authorized' && generations.cancel !== undefined;
+    if (releasing) throw withPayment(inDoubt(settled.payment), settled.payment);
     return again(await heard(journal, settled.payment));
   });
 }
@@ -129,12 +148,6 @@ async function owning(
   } finally {
     claim.release();
   }
-}
-
-/** The caller hears of it now. */
-async function heard(journal: Journal, payment: Payment): Promise<Payment> {
-  if (!payment.unclaimed) return payment;
-  return record(journal, payment, [{type: 'payment.claimed', payment: payment.local_id, data: {}}]);
 }
 
 function again(payment: Payment): PaymentIntent | null {

@@ -16,8 +16,16 @@ import {findPayments} from './find.js';
 import {latestOf} from './history.js';
 import {leftoverIntents} from './leftovers.js';
 import {checkBinding, credentialsError, reachApi} from './network.js';
-import {type Parts, record, statesNow, timeNow} from './parts.js';
-import {cancelAtApi, confirmAtApi, createAtApi, recovered, type Settled, settleAbandoned} from './settle.js';
+import {healthyState, type Parts, record, statesNow, timeNow} from './parts.js';
+import {
+  confirmAtApi,
+  createAtApi,
+  heard,
+  recovered,
+  releaseUnclaimed,
+  type Settled,
+  settleAbandoned,
+} from './settle.js';
 import {leftoversOf, sweep} from './sweep.js';
 
 export interface ForwardRequest {
@@ -81,8 +89,7 @@ export interface ForwardResult {
  */
 export async function forward(parts: Parts, request: ForwardRequest): Promise<ForwardResult> {
   const journal = parts.journals.open();
-  const {state, health} = await journal.view();
-  if (!health.ok) throw damaged(health.damage?.message ?? '');
+  const state = await healthyState(journal);
   const payments = await chosen(parts, journal, state, request);
   if (request.dryRun)
     return summary(
@@ -90,16 +97,10 @@ export async function forward(parts: Parts, request: ForwardRequest): Promise<Fo
       payments.map((one) => planned(journal, one)),
       null,
     );
-  const leftovers = request.names.length > 0 ? [] : leftoversOf(state, timeNow(parts, state).ms);
+  const leftovers = request.names.length > 0 ? [] : leftoversOf(state, parts);
   if (payments.length === 0 && leftovers.length === 0) return summary(false, [], null);
   parts.journals.prepare();
   return drain(parts, journal, payments, leftovers, request);
-}
-
-function damaged(message: string): StowpayError {
-  return new StowpayError('journal_damaged', message, {
-    hint: 'Nothing was sent. Copy the data directory and have a person look at it; do not wipe.',
-  });
 }
 
 async function chosen(
@@ -122,7 +123,8 @@ async function chosen(
         // Owned by a running sender: named as busy, so that nobody reads an empty list as an empty queue.
         payment.state === 'forwarding' ||
         isInterrupted(payment, effective(payment)) ||
-        isAbandonedAuthorization(payment, now),
+        isAbandonedAuthorization(payment, now) ||
+        isUnheardCapture(payment),
     )
     .sort((a, b) => a.seq - b.seq)
     .slice(0, request.limit ?? state.payments.size);
@@ -133,8 +135,14 @@ function isInterrupted(payment: Payment, state: PaymentState): boolean {
   return payment.state === 'authorizing' && state === 'canceled';
 }
 
+/** Money was received and nobody knows: named by every forward until its reference, or a person by name, takes note. */
+function isUnheardCapture(payment: Payment): boolean {
+  return payment.state === 'captured' && payment.unclaimed;
+}
+
 function checkForwardable(payment: Payment, state: PaymentState): void {
   if (isForwardable(state) || state === 'forwarding' || isInterrupted(payment, state)) return;
+  if (isUnheardCapture(payment)) return;
   throw new StowpayError(
     'payment_intent_unexpected_state',
     `${payment.local_id} (${formatAmount(payment.amount, payment.currency)}) is ${state}: there is nothing to forward. ` +
@@ -177,7 +185,8 @@ async function drain(
     else if (request.signal?.aborted === true)
       items.push(left(journal, payment, 'interrupted before it was sent'));
     else {
-      const {done, lost} = await forwardOne(parts, journal, payment, known.intents);
+      const named = request.names.length > 0;
+      const {done, lost} = await forwardOne(parts, journal, payment, known.intents, named);
       stopped = lost;
       items.push(done);
     }
@@ -187,7 +196,7 @@ async function drain(
     parts.device.setNetwork('offline', new Date(parts.clock.now()).toISOString());
   }
   const goOn = stopped === null && request.signal?.aborted !== true;
-  const swept = goOn ? await sweep(parts, journal, leftovers, reach.binding) : 0;
+  const swept = goOn ? await sweep(parts, journal, leftovers, request.signal) : 0;
   return summary(false, items, stopped ?? foreign, swept);
 }
 
@@ -213,13 +222,18 @@ async function forwardOne(
   journal: Journal,
   seen: Payment,
   known: ReadonlyMap<string, string>,
+  named: boolean,
 ): Promise<Forwarded> {
   const claim = await journal.claim(seen.seq);
   if (claim === null) {
     return {done: item('busy', seen, 'another process is working on it', seen.state), lost: null};
   }
   try {
-    const {payment, last} = await bringForward(parts, journal, await latestOf(journal, seen), known);
+    const current = await latestOf(journal, seen);
+    if (named && isUnheardCapture(current)) {
+      return {done: itemOf(await heard(journal, current), null), lost: null};
+    }
+    const {payment, last} = await bringForward(parts, journal, current, known);
     return {done: itemOf(payment, last), lost: lostBy(last)};
   } catch (error) {
     if (!(error instanceof StowpayError)) throw error;
@@ -244,7 +258,7 @@ async function bringForward(
   known: ReadonlyMap<string, string>,
 ): Promise<Settled> {
   const payment = await recovered(journal, start);
-  if (payment.state === 'authorized') return releaseUnclaimed(parts, journal, payment);
+  if (payment.state === 'authorized' && payment.unclaimed) return releaseUnclaimed(parts, journal, payment);
   if (payment.stored_at === null) return settleAbandoned(parts, journal, payment);
   if (!isForwardable(payment.state)) return {payment, last: null};
   const found = payment.id === null ? known.get(payment.local_id) : undefined;
@@ -255,14 +269,6 @@ async function bringForward(
   const ready = created.payment.id !== null && isForwardable(created.payment.state);
   if (!ready || created.last?.kind === 'stop') return stopIfRefused(journal, created);
   return confirmAtApi(parts, journal, created.payment);
-}
-
-/** Nobody ever heard that it was authorised, so nobody can owe goods for it: the hold on the card is released. */
-async function releaseUnclaimed(parts: Parts, journal: Journal, payment: Payment): Promise<Settled> {
-  if (!payment.unclaimed) return {payment, last: null};
-  const message =
-    'It was authorised, but its collect died before it could tell anybody; the hold was released.';
-  return cancelAtApi(parts, journal, payment, 'unclaimed', message);
 }
 
 /** The API already has an intent for it (a journal restored from a backup): look at that one instead of making another. */

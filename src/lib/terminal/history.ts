@@ -2,6 +2,7 @@ import {createdPayment, foldPayment} from '../core/apply-payment.js';
 import type {JournalRecord} from '../core/events.js';
 import type {Payment} from '../core/payment.js';
 import type {Journal} from '../core/ports.js';
+import {healthyState} from './parts.js';
 
 /** A payment with every record of it, also when it left the list of open ones long ago. */
 export interface Story {
@@ -17,7 +18,7 @@ export async function storyOf(journal: Journal, localId: string): Promise<Story 
 
 /** A payment as it is now, also when it closed and left the list since it was seen. Call it owning the payment. */
 export async function latestOf(journal: Journal, seen: Payment): Promise<Payment> {
-  const {state} = await journal.view();
+  const state = await healthyState(journal);
   return state.payments.get(seen.local_id) ?? (await storyOf(journal, seen.local_id))?.payment ?? seen;
 }
 

@@ -2,10 +2,10 @@ import {type Diagnosis, diagnose} from '../core/diagnosis.js';
 import type {JournalRecord} from '../core/events.js';
 import {
   type Bucket,
+  bucketOf,
   type Payment,
   type PaymentIntent,
   type PaymentState,
-  STATES,
   toPaymentIntent,
 } from '../core/payment.js';
 import type {ApiError, Journal} from '../core/ports.js';
@@ -62,7 +62,9 @@ export async function list(parts: Parts, request: InspectRequest): Promise<reado
     .map((payment) => state.payments.get(payment.local_id) ?? payment)
     .map((payment) => ({payment, now: effective(payment)}))
     .filter(({now}) => request.states.length === 0 || request.states.includes(now))
-    .filter(({now}) => request.buckets.length === 0 || request.buckets.includes(STATES[now].bucket))
+    .filter(
+      ({payment, now}) => request.buckets.length === 0 || request.buckets.includes(bucketOf(payment, now)),
+    )
     .sort((a, b) => b.payment.seq - a.payment.seq);
   return fitting
     .slice(0, request.limit ?? fitting.length)

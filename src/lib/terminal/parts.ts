@@ -77,6 +77,16 @@ export async function record(
   return foldOver(payment, records);
 }
 
+/** The state to act on. Throws `journal_damaged` instead of acting on the part that still verifies. */
+export async function healthyState(journal: Journal): Promise<State> {
+  const {state, health} = await journal.view();
+  if (health.ok) return state;
+  throw new StowpayError('journal_damaged', health.damage?.message ?? 'The journal is damaged.', {
+    hint: 'Stop selling. Copy the data directory and have a person look at it; do not wipe.',
+    details: {...health.damage?.details},
+  });
+}
+
 /** A checkpoint lets go of closed payments: a copy of one that is not there any more is stale, and never acted on. */
 function requireOpen(state: State, payment: Payment): Payment {
   const current = state.payments.get(payment.local_id);

@@ -131,3 +131,10 @@ export function canceledAtApi(payment: Payment): StowpayError {
     {hint: 'Run the command again with the same --reference.'},
   );
 }
+
+/** The API answered for other money than this payment's: it is kept as it is until a person has looked. */
+export function setAside(payment: Payment): StowpayError {
+  return new StowpayError('payment_quarantined', `${payment.local_id}: ${payment.reason?.message ?? ''}`, {
+    hint: `Do not release the goods and do not collect again. Have a technician look: stowpay inspect ${payment.local_id}.`,
+  });
+}

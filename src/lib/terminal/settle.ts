@@ -262,7 +262,31 @@ export async function settleAbandoned(parts: Parts, journal: Journal, found: Pay
   if (state !== 'in_doubt') return {payment, last: null};
   const looked = await lookAtApi(parts, journal, payment);
   const untouched = looked.last?.kind === 'delivered' && looked.payment.state === 'authorizing';
-  return untouched ? voidUntouched(parts, journal, looked.payment) : looked;
+  if (untouched) return voidUntouched(parts, journal, looked.payment);
+  return mayBeCanceledLate(looked.payment) ? releaseUnclaimed(parts, journal, looked.payment) : looked;
+}
+
+/** A cancel was sent and its answer lost: it may still arrive and undo an authorisation somebody was told of. */
+function mayBeCanceledLate(payment: Payment): boolean {
+  return payment.state === 'authorized' && payment.unclaimed && payment.generations.cancel !== undefined;
+}
+
+/**
+ * Takes back an online authorisation nobody ever heard of, so that nobody can owe goods for it. What the cancel does
+ * not tell, a look does. Afterwards it is `canceled` with its order free, or still `unclaimed`. The caller owns it.
+ */
+export async function releaseUnclaimed(parts: Parts, journal: Journal, start: Payment): Promise<Settled> {
+  const message =
+    'It was authorised, but its collect died before it could tell anybody; the hold was released.';
+  const released = await cancelAtApi(parts, journal, start, 'unclaimed', message);
+  if (released.payment.state === 'canceled' || released.last?.kind === 'stop') return released;
+  return lookAtApi(parts, journal, released.payment);
+}
+
+/** The caller hears now of a payment whose own collect could not tell. */
+export async function heard(journal: Journal, payment: Payment): Promise<Payment> {
+  if (!payment.unclaimed) return payment;
+  return record(journal, payment, [{type: 'payment.claimed', payment: payment.local_id, data: {}}]);
 }
 
 /**

@@ -145,7 +145,7 @@ function statusOf(parts: Parts, state: State, health: JournalHealth, effective: 
     oldest_stored_at: oldest,
     oldest_age_s: oldest === null ? null : Math.max(0, Math.floor((time.ms - Date.parse(oldest)) / 1000)),
     clock_uncertain: time.uncertain,
-    buckets: bucketsOf(byState),
+    buckets: bucketsOf(state, byState),
     states: Object.fromEntries(counted),
     limits: limitsOf(policyOrNull(parts), stored),
     reader: readerOf(paired),
@@ -165,10 +165,13 @@ function accountsOf(state: State): readonly string[] {
   return [...accounts].sort();
 }
 
-function bucketsOf(byState: Record<PaymentState, Tally>): Record<Bucket, number> {
+function bucketsOf(state: State, byState: Record<PaymentState, Tally>): Record<Bucket, number> {
   const sums = Object.fromEntries(BUCKETS.map((bucket) => [bucket, 0])) as Record<Bucket, number>;
   for (const [name, {count}] of Object.entries(byState)) sums[STATES[name as PaymentState].bucket] += count;
-  return sums;
+  const unheard = [...state.payments.values()].filter(
+    (one) => one.state === 'captured' && one.unclaimed,
+  ).length;
+  return {...sums, done: sums.done - unheard, attention: sums.attention + unheard};
 }
 
 /** A policy that cannot be read stops selling, not looking. */

@@ -1,5 +1,6 @@
-import type {Binding, Payment} from '../core/payment.js';
-import type {Journal} from '../core/ports.js';
+import {StowpayError} from '../core/errors.js';
+import type {Payment} from '../core/payment.js';
+import type {Journal, Outcome} from '../core/ports.js';
 import type {State} from '../core/state.js';
 import {latestOf} from './history.js';
 import {type Parts, record} from './parts.js';
@@ -12,10 +13,17 @@ const MOST = 100;
 
 /**
  * Payments that ended before any confirm and left an unconfirmed intent at the API, and collects that died before a
- * card was read. Neither moves money.
+ * card was read. Neither moves money. Those of another account are left to its own credentials.
  */
-export function leftoversOf(state: State, now: number): readonly Payment[] {
+export function leftoversOf(state: State, parts: Pick<Parts, 'clock' | 'gateway'>): readonly Payment[] {
+  const {origin} = parts.gateway;
+  // Wall clock against wall clock: one that was set back only makes this wait longer.
+  const now = parts.clock.now();
   return [...state.payments.values()]
+    .filter(
+      (payment) =>
+        payment.binding.origin === origin && payment.binding.account === state.paired?.binding.account,
+    )
     .filter((payment) => payment.leftover || isAbandoned(payment, now))
     .slice(0, MOST);
 }
@@ -25,41 +33,60 @@ function isAbandoned(payment: Payment, now: number): boolean {
 }
 
 /**
- * Closes them here and cancels their intents at the API. Best effort: what fails is tried again by the next forward.
+ * Closes them here and cancels their intents at the API. Best effort: it never fails, and what it could not do is
+ * done by the next forward.
  * @returns how many intents were cancelled
  */
 export async function sweep(
   parts: Parts,
   journal: Journal,
   leftovers: readonly Payment[],
-  binding: Binding,
+  signal: AbortSignal | undefined,
 ): Promise<number> {
   let canceled = 0;
-  for (const seen of leftovers) {
-    const {account, livemode, origin} = seen.binding;
-    const ours = account === binding.account && livemode === binding.livemode && origin === binding.origin;
-    const claim = ours ? await journal.claim(seen.seq) : null;
-    if (claim === null) continue;
-    try {
-      if (await sweepOne(parts, journal, await latestOf(journal, seen))) canceled += 1;
-    } finally {
-      claim.release();
+  try {
+    for (const seen of leftovers) {
+      if (signal?.aborted === true) break;
+      const last = await sweepOwned(parts, journal, seen);
+      if (last === 'delivered') canceled += 1;
+      if (last === 'never_sent' || last === 'stop') break;
     }
+  } catch (error) {
+    // What was forwarded before is told by the journal and by the answer; tidying up must not take that away.
+    if (!(error instanceof StowpayError)) throw error;
   }
   return canceled;
 }
 
-async function sweepOne(parts: Parts, journal: Journal, found: Payment): Promise<boolean> {
+async function sweepOwned(
+  parts: Parts,
+  journal: Journal,
+  seen: Payment,
+): Promise<Outcome<unknown>['kind'] | null> {
+  const claim = await journal.claim(seen.seq);
+  if (claim === null) return null;
+  try {
+    return await sweepOne(parts, journal, await latestOf(journal, seen));
+  } finally {
+    claim.release();
+  }
+}
+
+async function sweepOne(
+  parts: Parts,
+  journal: Journal,
+  found: Payment,
+): Promise<Outcome<unknown>['kind'] | null> {
   const payment = found.state === 'created' ? await closeAbandoned(journal, found) : found;
-  if (!payment.leftover) return false;
+  if (!payment.leftover) return null;
   const {attempted, last} = await sendCancel(parts, journal, payment);
   if (last.kind !== 'delivered') {
     await record(journal, attempted, [cancelFailed(attempted, last)]);
-    return false;
+    return last.kind;
   }
   const data = {operation: 'cancel', intent: last.value, request_id: last.request_id, looked: false} as const;
   await record(journal, attempted, [{type: 'payment.delivered', payment: payment.local_id, data}]);
-  return true;
+  return 'delivered';
 }
 
 function closeAbandoned(journal: Journal, payment: Payment): Promise<Payment> {

@@ -1,0 +1,164 @@
+import {readFileSync, writeFileSync} from 'node:fs';
+import {join} from 'node:path';
+import {expect} from 'chai';
+import {forwardError} from '../../../src/lib/cli/forward-text.js';
+import {StowpayError} from '../../../src/lib/core/errors.js';
+import {type TestClock, testClock} from '../../support/clock.js';
+import type {Fate, Hit} from '../../support/proxy.js';
+import {openTill, type Till} from '../../support/till.js';
+
+const CONFIRM = {method: 'POST', path: '/v1/payment_intents/*/confirm'};
+const CANCEL = {method: 'POST', path: '/v1/payment_intents/*/cancel'};
+const LOOK = {method: 'GET', path: '/v1/payment_intents/*'};
+
+async function failure(act: Promise<unknown>): Promise<StowpayError> {
+  const error = await act.then(
+    () => new Error('it did not fail'),
+    (thrown) => thrown,
+  );
+  if (error instanceof StowpayError) return error;
+  throw error;
+}
+
+/** A sale that was authorised although its collect only heard "in doubt". */
+async function unheard(till: Till, request: {capture_method?: 'manual' | 'automatic'} = {}): Promise<void> {
+  await till.api.addFault({...CONFIRM, count: 1, fault: {kind: 'drop_after'}});
+  await till.api.addFault({...LOOK, count: 50, fault: {kind: 'drop_before'}});
+  expect((await failure(till.collect({reference: 'o1', ...request}))).code).to.equal('payment_in_doubt');
+  await till.api.clearFaults();
+}
+
+describe('an authorisation that is being released', () => {
+  let clock: TestClock;
+  let till: Till;
+  beforeEach(async () => {
+    clock = testClock();
+    till = await openTill(clock);
+    await unheard(till);
+    await till.forward();
+    clock.advance(16 * 60_000);
+  });
+  afterEach(() => till.close());
+
+  it('is never told as good although the answer to its cancel was lost', async () => {
+    await till.api.addFault({...CANCEL, count: 1, fault: {kind: 'drop_after'}});
+    await till.api.addFault({...LOOK, count: 1, fault: {kind: 'drop_before'}});
+    await till.forward();
+    const {payment, fresh} = await till.collect({reference: 'o1'});
+    expect({fresh, state: payment.state}).to.deep.equal({fresh: true, state: 'authorized'});
+    const statuses = (await till.api.ledger()).map(({status}) => status);
+    expect(statuses).to.have.members(['canceled', 'requires_capture']);
+  });
+
+  it('is found out when it was cancelled by somebody else', async () => {
+    const [entry] = await till.api.ledger();
+    const headers = {Authorization: 'Bearer sk_test_stowpay_sandbox'};
+    await fetch(`${till.api.url}/v1/payment_intents/${entry?.id}/cancel`, {method: 'POST', headers});
+    expect((await till.forward()).payments[0]).to.include({outcome: 'canceled'});
+    expect((await till.collect({reference: 'o1'})).fresh).to.equal(true);
+  });
+});
+
+describe('money received that nobody was told of', () => {
+  it('is named by every forward until somebody takes note', async () => {
+    const till = await openTill();
+    await unheard(till, {capture_method: 'automatic'});
+    for (let run = 0; run < 2; run += 1) {
+      const result = await till.forward();
+      expect(result.payments[0]).to.include({outcome: 'unclaimed'});
+      expect(forwardError(result, new AbortController().signal)).to.include({exitCode: 6});
+    }
+    const status = await till.run((terminal) => terminal.status());
+    expect(status.buckets).to.include({attention: 1, done: 0});
+    const [listed] = await till.run((terminal) =>
+      terminal.list({names: [], states: [], buckets: ['attention'], limit: null}),
+    );
+    const names = [listed?.local_id ?? ''];
+    await till.run((terminal) => terminal.forward({names, limit: null, dryRun: false}));
+    expect((await till.forward()).total).to.equal(0);
+    await till.close();
+  });
+});
+
+describe('a stored payment whose intent is cancelled at the API', () => {
+  it('is a decline when it was declined before, also if the answer to our cancel was lost', async () => {
+    let confirms = 0;
+    let cancels = 0;
+    const declined = {
+      status: 402,
+      body: {error: {type: 'card_error', code: 'card_declined', message: 'declined'}},
+    };
+    const till = await openTill(undefined, (hit: Hit): Fate => {
+      if (hit.path.endsWith('/cancel')) return ++cancels === 1 ? 'cut_after' : 'pass';
+      if (!hit.path.endsWith('/confirm')) return 'pass';
+      confirms += 1;
+      return confirms === 1 ? 'cut_before' : confirms === 2 ? declined : 'pass';
+    });
+    till.network.set(false);
+    await till.collect({reference: 's1'});
+    till.network.set(true);
+    const outcomes = [];
+    for (let run = 0; run < 3; run += 1) outcomes.push((await till.forward()).payments[0]?.outcome);
+    expect(outcomes).not.to.include('canceled');
+    expect(outcomes.some((outcome) => outcome === 'declined' || outcome === 'quarantined')).to.equal(true);
+    await till.close();
+  });
+
+  it('is set aside for a person when it had been authorised, never called done', async () => {
+    const till = await openTill();
+    till.network.set(false);
+    await till.collect({reference: 's1'});
+    till.network.set(true);
+    await till.api.addFault({...CONFIRM, count: 1, fault: {kind: 'drop_after'}});
+    await till.api.addFault({...LOOK, count: 50, fault: {kind: 'drop_before'}});
+    expect((await till.forward()).payments[0]).to.include({outcome: 'in_doubt'});
+    await till.api.clearFaults();
+    const [entry] = await till.api.ledger();
+    const headers = {Authorization: 'Bearer sk_test_stowpay_sandbox'};
+    await fetch(`${till.api.url}/v1/payment_intents/${entry?.id}/cancel`, {method: 'POST', headers});
+    const result = await till.forward();
+    expect(result.payments[0]).to.include({outcome: 'quarantined'});
+    expect(forwardError(result, new AbortController().signal)).to.include({exitCode: 6});
+    await till.close();
+  });
+});
+
+describe('a capture of a part', () => {
+  it('keeps its amount through a lost answer, a look and "not now"', async () => {
+    let captures = 0;
+    const till = await openTill(undefined, (hit: Hit): Fate => {
+      if (!hit.path.endsWith('/capture')) return 'pass';
+      captures += 1;
+      if (captures === 1) return 'cut_before';
+      const error = {type: 'invalid_request_error', code: 'lock_timeout', message: 'in use'};
+      return captures <= 4 ? {status: 409, body: {error}} : 'pass';
+    });
+    const {payment} = await till.collect();
+    const request = {all: false, dryRun: false};
+    await till.run((terminal) => terminal.capture({...request, names: [payment.local_id], amount: 500}));
+    await till.run((terminal) => terminal.capture({...request, names: [], all: true, amount: null}));
+    expect((await till.api.ledger())[0]).to.include({captures: 1, amount_captured: 500});
+    await till.close();
+  });
+});
+
+describe('a damaged journal', () => {
+  it('lets nobody sell, claim or capture on the part that still verifies', async () => {
+    const till = await openTill();
+    await till.collect({reference: 'a'});
+    const segment = join(till.directory, 'journal', '000000000001.jsonl');
+    const bytes = readFileSync(segment);
+    bytes[bytes.length - 40] = (bytes[bytes.length - 40] ?? 0) ^ 1;
+    writeFileSync(segment, bytes);
+    for (const act of [
+      () => till.collect({reference: 'a'}),
+      () => till.collect({reference: 'b'}),
+      () => till.forward(),
+      () => till.run((terminal) => terminal.capture({names: [], all: true, amount: null, dryRun: false})),
+    ]) {
+      expect(await failure(act())).to.include({code: 'journal_damaged', exitCode: 10});
+    }
+    expect((await till.run((terminal) => terminal.status())).journal.ok).to.equal(false);
+    await till.close();
+  });
+});
