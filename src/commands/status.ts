@@ -1,6 +1,7 @@
 import {Flags} from '@oclif/core';
 import {type Answer, type Run, StowpayCommand} from '../lib/cli/base-command.js';
-import {blockingText, statusText, statusWarnings} from '../lib/cli/status-text.js';
+import type {Look} from '../lib/cli/look.js';
+import {blockingText, damageError, statusText, statusWarnings} from '../lib/cli/status-text.js';
 
 export default class Status extends StowpayCommand {
   static override summary = 'Show the queue, the money in it, the network and the reader.';
@@ -24,13 +25,15 @@ export default class Status extends StowpayCommand {
     const {flags} = await this.parse(Status);
     if (!flags.check) {
       const status = await terminal.status();
-      return {result: status, text: (look) => statusText(look, status), warnings: statusWarnings(status)};
+      const text = (look: Look): string => statusText(look, status, false);
+      return {result: status, text, warnings: statusWarnings(status), error: damageError(status)};
     }
     const {status, blocking, error} = await terminal.checkSafeToWipe(flags['captured-elsewhere'] === true);
     const safe = error === null;
     return {
       result: {...status, safe_to_wipe: safe, blocking},
-      text: (look) => `${statusText(look, status)}\n\n${blockingText(look, blocking, safe)}`,
+      text: (look) =>
+        `${statusText(look, status, flags['captured-elsewhere'] === true)}\n\n${blockingText(look, blocking, safe)}`,
       warnings: statusWarnings(status),
       error,
     };

@@ -28,6 +28,12 @@ export function failureEnvelope(error: StowpayError, warnings: readonly Warning[
 /** Whatever was thrown, as the error a caller gets. Messages of foreign errors may hold anything, so they stay inside. */
 export function asStowpayError(error: unknown): StowpayError {
   if (error instanceof StowpayError) return error;
+  if ((error as Error | null)?.name === 'ExitPromptError') {
+    // Ctrl-C at a question: inquirer's own way of saying so.
+    return new StowpayError('interrupted', 'Interrupted. Nothing was done.', {
+      hint: 'Run the command again.',
+    });
+  }
   if (isUsageError(error)) {
     return new StowpayError('invalid_usage', usageMessage(error), {
       hint: 'See the --help of the command. Nothing was done.',

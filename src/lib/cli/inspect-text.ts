@@ -2,14 +2,14 @@ import {formatAmount} from '../core/money.js';
 import type {CardPresentDetails} from '../core/payment.js';
 import type {Attempt, Inspected} from '../terminal/inspect.js';
 import type {Look} from './look.js';
-import {cardText, stateText, timeText} from './payment-text.js';
+import {amountText, cardText, stateText, timeText} from './payment-text.js';
 import {facts, table} from './table.js';
 
 /** The whole story of one payment for a person. */
 export function inspectedText(look: Look, payment: Inspected): string {
   const {diagnosis} = payment;
   const parts = [
-    `${look.bold(payment.local_id)}  ${stateText(look, payment.state, payment.bucket)}  ${formatAmount(payment.amount, payment.currency)}  ${cardText(payment)}`,
+    `${look.bold(payment.local_id)}  ${stateText(look, payment.state, payment.bucket)}  ${amountText(payment)}  ${cardText(payment)}`,
     facts(look, [
       ['Cause', diagnosis.cause],
       ['Who must act', diagnosis.who],

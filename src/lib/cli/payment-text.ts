@@ -9,6 +9,13 @@ export function cardText(payment: PaymentIntent): string {
   return card === null ? '-' : `${card.brand} ••${card.last4 ?? '????'}`;
 }
 
+/** What was received of a captured payment, what was asked for of any other. */
+export function amountText(payment: PaymentIntent): string {
+  const {state, amount, amount_received, currency} = payment;
+  if (state !== 'captured' || amount_received === amount) return formatAmount(amount, currency);
+  return `${formatAmount(amount_received, currency)} of ${formatAmount(amount, currency)}`;
+}
+
 export function stateText(look: Look, state: PaymentState, bucket: Bucket): string {
   if (bucket === 'attention' || state === 'declined') return look.bad(state);
   return bucket === 'done' ? look.dim(state) : look.warn(state);
@@ -30,7 +37,7 @@ export function paymentTable(look: Look, payments: readonly PaymentIntent[]): st
     payments.map((payment) => [
       payment.local_id,
       stateText(look, payment.state, payment.bucket),
-      formatAmount(payment.amount, payment.currency),
+      amountText(payment),
       cardText(payment),
       payment.reference ?? '-',
       timeText(new Date(payment.created * 1000).toISOString()),

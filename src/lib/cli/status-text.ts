@@ -1,3 +1,4 @@
+import {StowpayError} from '../core/errors.js';
 import {formatAmount} from '../core/money.js';
 import {type PaymentState, STATES} from '../core/payment.js';
 import type {SafetyCheck, Status} from '../terminal/status.js';
@@ -7,8 +8,12 @@ import {ageText, amountsText, plural, stateText, timeText} from './payment-text.
 import {facts, table} from './table.js';
 
 /** The whole status for a person. */
-export function statusText(look: Look, status: Status): string {
-  const parts = [facts(look, factRows(status)), stateTable(look, status), limitTable(look, status)];
+export function statusText(look: Look, status: Status, capturedElsewhere: boolean): string {
+  const parts = [
+    facts(look, factRows(status)),
+    stateTable(look, status, capturedElsewhere),
+    limitTable(look, status),
+  ];
   return parts.filter((part) => part !== '').join('\n\n');
 }
 
@@ -18,9 +23,10 @@ function factRows(status: Status): readonly (readonly [string, string | null])[]
     status.oldest_age_s === null
       ? ''
       : `, oldest ${ageText(status.oldest_age_s)}${status.clock_uncertain ? ' or more' : ''}`;
+  const none = status.journal.ok ? 'nothing' : 'UNKNOWN: the journal is damaged';
   const stored =
     status.offline_payments_count === 0
-      ? 'nothing'
+      ? none
       : `${plural(status.offline_payments_count, 'payment')}, ${amountsText(status.offline_payment_amounts_by_currency)}${age}`;
   return [
     ['Stored offline', stored],
@@ -46,18 +52,18 @@ function factRows(status: Status): readonly (readonly [string, string | null])[]
     [
       'Journal',
       status.journal.ok
-        ? `whole, ${plural(status.journal.seq, 'record')}`
-        : `DAMAGED after record ${status.journal.seq}`,
+        ? `${plural(status.journal.seq, 'record')}, no damage seen (--check verifies all)`
+        : `DAMAGED after record ${status.journal.seq}: what came later is unknown`,
     ],
     ['Data directory', status.data_directory],
     ['Device', status.device],
   ];
 }
 
-function stateTable(look: Look, status: Status): string {
+function stateTable(look: Look, status: Status, capturedElsewhere: boolean): string {
   const rows = Object.entries(status.states).map(([name, tally]) => {
     const state = name as PaymentState;
-    const blocks = STATES[state].blocksWipe ? 'yes' : 'no';
+    const blocks = STATES[state].blocksWipe && !(capturedElsewhere && state === 'authorized') ? 'yes' : 'no';
     return [
       stateText(look, state, STATES[state].bucket),
       String(tally.count),
@@ -94,13 +100,20 @@ function limitTable(look: Look, status: Status): string {
   );
 }
 
+/** A damaged journal is the answer, whatever else could be read. */
+export function damageError(status: Status): StowpayError | null {
+  if (status.journal.ok) return null;
+  return new StowpayError('journal_damaged', status.journal.damage ?? 'The journal is damaged.', {
+    hint: 'Stop selling and do not wipe. Copy the whole data directory, then have a person look at it.',
+  });
+}
+
 const WARN_DAYS = 5;
 
 /** What a person should know although the command worked. */
 export function statusWarnings(status: Status): readonly Warning[] {
   const warnings: Warning[] = [];
-  if (!status.journal.ok)
-    warnings.push({code: 'journal_damaged', message: status.journal.damage ?? 'The journal is damaged.'});
+  if (status.policy_error !== null) warnings.push({code: 'policy_invalid', message: status.policy_error});
   if (status.clock_uncertain) {
     warnings.push({
       code: 'clock_uncertain',

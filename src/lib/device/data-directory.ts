@@ -1,7 +1,8 @@
-import {accessSync, constants, mkdirSync, readFileSync, statSync} from 'node:fs';
+import {accessSync, constants, readFileSync, statSync} from 'node:fs';
 import {homedir} from 'node:os';
 import {isAbsolute, join, resolve} from 'node:path';
 import {StowpayError} from '../core/errors.js';
+import {makePath} from '../storage/disk.js';
 
 const SYSTEM_CONFIG = '/etc/stowpay/config.json';
 const SYSTEM_DIRECTORY = '/var/lib/stowpay';
@@ -58,7 +59,7 @@ export function checkReadable({value, from}: Setting): void {
  */
 export function checkWritable({value, from}: Setting): void {
   try {
-    mkdirSync(value, {recursive: true, mode: 0o700});
+    makePath(value);
     accessSync(value, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     throw unusable(value, from, error);

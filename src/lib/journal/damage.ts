@@ -33,6 +33,15 @@ export function damagedError(damage: Damage): StowpayError {
   );
 }
 
+/** The error of a journal all of whose segments are gone. */
+export function lostError(directory: string): StowpayError {
+  return new StowpayError(
+    'journal_damaged',
+    `There was a journal in ${directory}, and every segment of it is gone. What it held is unknown. Nothing was changed.`,
+    {hint: 'Stop selling and do not wipe. Restore the segments (*.jsonl) from a backup of this device.'},
+  );
+}
+
 /** The error of a journal written by a newer program. */
 export function versionError(damage: Damage): StowpayError {
   return new StowpayError(

@@ -6,17 +6,19 @@ import {rfc3339} from '../core/time.js';
 import {createDurable} from '../storage/durable.js';
 import {FileLock} from '../storage/file-lock.js';
 import type {Storage} from '../storage/storage.js';
+import {lostError} from './damage.js';
 import {encodeCommit, recordOf} from './encode.js';
 import {START} from './fold.js';
 import {createKeys, readKeys} from './keys.js';
 import {fillReserve} from './reserve.js';
-import {listSegments, segmentName} from './segments.js';
+import {listSegments, segmentName, segmentsLost} from './segments.js';
 
 const LOCK_WAIT_MS = 10_000;
 
-/** True when a journal was initialised in this data directory. */
+/** True when a journal was initialised in this data directory, also when its segments are gone since. */
 export function journalExists(storage: Storage, dataDirectory: string): boolean {
-  return listSegments(storage, join(dataDirectory, 'journal')).length > 0;
+  const directory = join(dataDirectory, 'journal');
+  return listSegments(storage, directory).length > 0 || segmentsLost(storage, directory);
 }
 
 /**
@@ -43,6 +45,7 @@ export async function initialiseJournal(
         },
       );
     }
+    if (segmentsLost(storage, directory)) throw lostError(directory);
     if (journalExists(storage, dataDirectory)) return;
     createKeys(storage, dataDirectory);
     fillReserve(storage, directory);

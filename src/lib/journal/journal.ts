@@ -11,7 +11,7 @@ import {FileLock} from '../storage/file-lock.js';
 import type {Storage} from '../storage/storage.js';
 import {dropClosed, readCheckpoint, writeCheckpoint} from './checkpoint.js';
 import {cutSegment, cutTail} from './cut.js';
-import {damagedError, diskFull, readFailed, writeFailed} from './damage.js';
+import {damagedError, diskFull, lostError, readFailed, writeFailed} from './damage.js';
 import {encodeCommit, recordOf} from './encode.js';
 import {emptyFold, type Fold, placeRecord} from './fold.js';
 import {type DeviceKeys, readKeys} from './keys.js';
@@ -21,7 +21,7 @@ import {readMark, type SyncedMark, writeMark} from './mark.js';
 import {PaymentLocks} from './payment-locks.js';
 import {redactClosed} from './redaction.js';
 import {fillReserve, sells} from './reserve.js';
-import {listSegments, readSegment} from './segments.js';
+import {listSegments, readSegment, segmentsLost} from './segments.js';
 import {readHistory, verifyAll} from './verify.js';
 import {SegmentWriter} from './writer.js';
 
@@ -64,6 +64,7 @@ export class FileJournal implements Journal {
   /** Opens an existing journal. Throws `journal_not_found` when none was initialised here. */
   constructor(options: JournalOptions) {
     const directory = join(options.directory, 'journal');
+    if (segmentsLost(options.storage, directory)) throw lostError(directory);
     if (listSegments(options.storage, directory).length === 0) throw notFound(options.directory);
     this.#storage = options.storage;
     this.#directory = directory;

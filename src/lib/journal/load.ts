@@ -90,14 +90,14 @@ function loadSegment(
 ): Tear | null {
   const from = fold.position;
   const {bytes, size} = readSegment(storage, directory, from.segment, from.offset, limit);
-  if (limit !== null && size < limit) {
-    throw damaged(from.segment, size, `the file has ${size} bytes, but ${limit} were synced`);
-  }
   if (size < from.offset) {
     throw damaged(from.segment, size, 'the journal ends before its checkpoint');
   }
   const {commits, broken} = scan(key, bytes, from);
   foldCommits(fold, commits);
+  if (limit !== null && size < limit) {
+    throw damaged(from.segment, size, `the file has ${size} bytes, but ${limit} were synced`);
+  }
   if (broken === null) return null;
   if (broken.kind === 'tear' && isLast && limit === null) {
     return {segment: from.segment, offset: broken.commit_start, size};

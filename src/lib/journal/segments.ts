@@ -17,6 +17,13 @@ export function listSegments(storage: Storage, directory: string): readonly stri
   return (storage.list(directory) ?? []).filter((name) => SEGMENT.test(name));
 }
 
+/** True when there was a journal here and every segment of it is gone: its lock or its checkpoint remembers. */
+export function segmentsLost(storage: Storage, directory: string): boolean {
+  if (listSegments(storage, directory).length > 0) return false;
+  const lock = storage.readFile(join(directory, 'lock'));
+  return (lock !== null && lock.length > 0) || storage.readFile(join(directory, 'checkpoint.json')) !== null;
+}
+
 /** The bytes of a segment from `offset` on, up to `limit` (exclusive) when given. */
 export function readSegment(
   storage: Storage,

@@ -11,8 +11,10 @@ import {
   readFileSync,
   readSync,
   renameSync,
+  statSync,
   writeSync,
 } from 'node:fs';
+import {dirname} from 'node:path';
 import type {Storage, StorageFile} from './storage.js';
 
 /** The real file system. Synchronous calls: twice as fast here as asynchronous ones, and nothing runs in between. */
@@ -21,7 +23,7 @@ export const disk: Storage = {
     return unlessMissing(() => readdirSync(directory).sort());
   },
   makeDirectory(directory) {
-    mkdirSync(directory, {recursive: true, mode: 0o700});
+    makePath(directory);
   },
   open(path) {
     return diskFile(path, openSync(path, constants.O_RDWR));
@@ -44,6 +46,22 @@ export const disk: Storage = {
     renameSync(from, to);
   },
 };
+
+/**
+ * Creates a directory and its parents, mode 0700. Node's own recursive mkdir never returns where the file system
+ * answers ENOENT for a parent that exists (as /proc does); this ends.
+ */
+export function makePath(directory: string): void {
+  try {
+    mkdirSync(directory, {mode: 0o700});
+  } catch (error) {
+    const {code} = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && statSync(directory).isDirectory()) return;
+    if (code !== 'ENOENT' || dirname(directory) === directory) throw error;
+    makePath(dirname(directory));
+    mkdirSync(directory, {mode: 0o700});
+  }
+}
 
 function diskFile(path: string, fd: number): StorageFile {
   return {

@@ -7,7 +7,7 @@ import {
   type PaymentState,
   toPaymentIntent,
 } from '../core/payment.js';
-import type {Journal, Outcome, RemoteIntent} from '../core/ports.js';
+import type {ApiError, Journal, Outcome, RemoteIntent} from '../core/ports.js';
 import {findPayments} from './find.js';
 import {latestOf} from './history.js';
 import {checkBinding, credentialsError, reachApi} from './network.js';
@@ -54,7 +54,7 @@ export async function capture(parts: Parts, request: CaptureRequest): Promise<re
   if (request.dryRun || plan.length === 0) return plan;
   parts.journals.prepare();
   const reach = await reachApi(parts, request.signal);
-  if (reach.kind === 'offline') throw unreachable(reach.error.message);
+  if (reach.kind === 'offline') throw unreachable(reach.error);
   const items: CaptureItem[] = [];
   for (const payment of payments)
     items.push(await captureOne(parts, journal, payment, request.amount, reach.binding));
@@ -65,13 +65,12 @@ function isCapturable(state: PaymentState): boolean {
   return state === 'authorized' || state === 'capturing';
 }
 
-function unreachable(message: string): StowpayError {
+function unreachable({message, http_status}: ApiError): StowpayError {
+  const answered = http_status !== null;
   return new StowpayError(
-    'network_unavailable',
-    `The payment API cannot be reached: ${message} Nothing was captured.`,
-    {
-      hint: 'Run the command again when the network is back.',
-    },
+    answered ? 'api_unavailable' : 'network_unavailable',
+    `The payment API ${answered ? 'does not serve us now' : 'cannot be reached'}: ${message} Nothing was captured.`,
+    {hint: `Run the command again when ${answered ? 'it works again' : 'the network is back'}.`},
   );
 }
 

@@ -141,7 +141,17 @@ function checkSameReader(serial: string, pairing: Pairing): void {
 
 /** The paired account belongs to the API of that time; another profile's gateway must not sell for it. */
 function checkBindingOffline(parts: Parts, pairing: Pairing): void {
-  checkBinding({...pairing.binding}, {...pairing.binding, origin: parts.gateway.origin});
+  const {origin} = pairing.binding;
+  if (origin === parts.gateway.origin) return;
+  throw new StowpayError(
+    'origin_mismatch',
+    `The reader was connected for the API at ${origin}, but this profile speaks to ${parts.gateway.origin}. ` +
+      'No card was read and nothing was stored.',
+    {
+      hint: 'Run stowpay connect again to sell for this API.',
+      details: {expected: origin, actual: parts.gateway.origin},
+    },
+  );
 }
 
 type Draft = Parameters<typeof decideCreate>[1];

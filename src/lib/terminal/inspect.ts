@@ -1,5 +1,6 @@
 import {type Diagnosis, diagnose} from '../core/diagnosis.js';
 import type {JournalRecord} from '../core/events.js';
+import {formatAmount} from '../core/money.js';
 import {
   type Bucket,
   bucketOf,
@@ -102,17 +103,17 @@ async function inspectOne(
     reader: payment.reader,
     updated: payment.updated_at,
     reason: payment.reason,
-    timeline: records.map(timelineEntry),
+    timeline: records.map((entry) => timelineEntry(entry, payment.currency)),
     attempts: attemptsOf(records),
     diagnosis: diagnose(payment, state, now),
   };
 }
 
-function timelineEntry(record: JournalRecord): TimelineEntry {
-  return {seq: record.seq, at: record.at, type: record.type, text: textOf(record)};
+function timelineEntry(record: JournalRecord, currency: string): TimelineEntry {
+  return {seq: record.seq, at: record.at, type: record.type, text: textOf(record, currency)};
 }
 
-function textOf(record: JournalRecord): string {
+function textOf(record: JournalRecord, currency: string): string {
   switch (record.type) {
     case 'payment.created':
       return 'created';
@@ -131,9 +132,9 @@ function textOf(record: JournalRecord): string {
     case 'payment.attempt_failed':
       return `${record.data.operation}: ${record.data.outcome.replaceAll('_', ' ')}${record.data.error === null ? '' : ` (${record.data.error.message})`}`;
     case 'payment.capture_attempted':
-      return `capture of ${record.data.amount} sent`;
+      return `capture of ${formatAmount(record.data.amount, currency)} sent`;
     case 'payment.captured':
-      return `captured ${record.data.intent.amount_received}${record.data.looked ? ' (found at the API)' : ''}`;
+      return `captured ${formatAmount(record.data.intent.amount_received, currency)}${record.data.looked ? ' (found at the API)' : ''}`;
     case 'payment.canceled':
       return `canceled (${record.data.reason})`;
     case 'payment.quarantined':

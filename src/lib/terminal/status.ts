@@ -39,6 +39,8 @@ export interface Status {
   readonly buckets: Readonly<Record<Bucket, number>>;
   readonly states: Readonly<Partial<Record<PaymentState, Tally>>>;
   readonly limits: readonly Limit[];
+  /** Why the risk policy cannot be used, so that nothing is sold; null when it can. */
+  readonly policy_error: string | null;
   readonly reader: {
     readonly address: string;
     readonly type: string;
@@ -132,6 +134,7 @@ function statusOf(parts: Parts, state: State, health: JournalHealth, effective: 
   const byState = tallies(state, effective);
   const counted = Object.entries(byState).filter(([, {count}]) => count > 0);
   const paired = state.paired;
+  const policy = policyOf(parts);
   return {
     data_directory: parts.directory,
     device: state.device,
@@ -147,7 +150,8 @@ function statusOf(parts: Parts, state: State, health: JournalHealth, effective: 
     clock_uncertain: time.uncertain,
     buckets: bucketsOf(state, byState),
     states: Object.fromEntries(counted),
-    limits: limitsOf(policyOrNull(parts), stored),
+    limits: limitsOf(policy.policy, stored),
+    policy_error: policy.error,
     reader: readerOf(paired),
     pairing: pairingOf(state, paired, time.ms),
     last_forwarded_at: state.last_forwarded_at,
@@ -175,11 +179,12 @@ function bucketsOf(state: State, byState: Record<PaymentState, Tally>): Record<B
 }
 
 /** A policy that cannot be read stops selling, not looking. */
-function policyOrNull(parts: Parts): Policy | null {
+function policyOf(parts: Parts): {readonly policy: Policy | null; readonly error: string | null} {
   try {
-    return parts.policy();
-  } catch {
-    return null;
+    return {policy: parts.policy(), error: null};
+  } catch (error) {
+    if (!(error instanceof StowpayError)) throw error;
+    return {policy: null, error: error.message};
   }
 }
 

@@ -453,3 +453,35 @@ async function seqOf(open: World['open']): Promise<number> {
   journal.close();
   return health.seq;
 }
+
+describe('a journal whose segments are gone', () => {
+  it('is damage, never "no journal", and nothing is written over it', async () => {
+    const {open, directory, clock, segment} = await world();
+    const journal = open();
+    await write(journal, createdEvent('pay_A'));
+    journal.close();
+    rmSync(segment());
+    expect(() => open())
+      .to.throw()
+      .with.property('code', 'journal_damaged');
+    const again = await initialiseJournal(disk, directory, clock, 'machine').catch((error) => error);
+    expect(again).to.include({code: 'journal_damaged'});
+    expect(readdirSync(join(directory, 'journal')).filter((name) => name.endsWith('.jsonl'))).to.deep.equal(
+      [],
+    );
+  });
+
+  it('serves what verifies of a file that is shorter than what was synced', async () => {
+    const {open, segment} = await world();
+    const journal = open();
+    await write(journal, createdEvent('pay_A'));
+    await write(journal, createdEvent('pay_B'));
+    journal.close();
+    truncateSync(segment(), readFileSync(segment()).length - 5);
+    const after = open();
+    const {state, health} = await after.view();
+    expect(health.ok).to.equal(false);
+    expect([...state.payments.keys()]).to.deep.equal(['pay_A']);
+    after.close();
+  });
+});
