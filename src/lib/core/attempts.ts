@@ -8,7 +8,7 @@ import {type Operation, type Payment, type PaymentState, toPaymentIntent} from '
 import type {ApiError, Outcome, RemoteIntent} from './ports.js';
 
 /** How long a key may be sent again. The API keeps keys at least 24 h; an hour is left for its clock and ours. */
-const KEY_LIFETIME_MS = 23 * 3600 * 1000;
+export const KEY_LIFETIME_MS = 23 * 3600 * 1000;
 /** A soft decline may be tried so often again, then it is final. */
 export const MAX_SOFT_DECLINES = 5;
 

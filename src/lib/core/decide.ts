@@ -14,7 +14,7 @@ import type {
 } from './payment.js';
 import {judgePolicy, type Policy, type PolicyDecision} from './policy.js';
 import type {JsonObject} from './ports.js';
-import {type Refusal, refuseCard, refuseOffline} from './rules.js';
+import {type Refusal, refusal, refuseCard, refuseOffline} from './rules.js';
 import {type EffectiveState, offlinePayments, referenceKey, type State} from './state.js';
 import {type EffectiveTime, rfc3339} from './time.js';
 
@@ -285,15 +285,6 @@ function policyRefusal(decision: Extract<PolicyDecision, {allowed: false}>, paym
     'Forward what is stored (stowpay forward) when there is network, or change policy.json.',
     {rule, limit, value, amount: payment.amount, currency: payment.currency},
   );
-}
-
-function refusal(
-  code: Refusal['code'],
-  what: string,
-  hint: string,
-  details: Refusal['details'] = {},
-): Refusal {
-  return {code, message: `${what} No money was taken and no payment was stored.`, hint, details};
 }
 
 function cardDetails(card: CardRead): CardDetails {

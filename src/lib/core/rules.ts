@@ -275,11 +275,12 @@ function refuseWith(
   });
 }
 
-function refusal(
+/** A refusal in the one form they all have; says that no money was taken and nothing stored. */
+export function refusal(
   code: ErrorCode,
   what: string,
   hint: string,
-  details: Readonly<Record<string, unknown>>,
+  details: Readonly<Record<string, unknown>> = {},
 ): Refusal {
   return {code, message: `${what} ${NOTHING_STORED}`, hint, details};
 }

@@ -90,3 +90,12 @@ export function readFailed(cause: unknown, path: string): StowpayError {
     },
   );
 }
+
+/** The error of a lock that another process held too long. */
+export function lockedError(waitMs: number): StowpayError {
+  return new StowpayError(
+    'journal_locked',
+    `Another process held the journal for more than ${waitMs / 1000} s. Nothing was changed by this command.`,
+    {hint: 'Run the command again shortly. If it stays so, look for a stowpay process that hangs.'},
+  );
+}

@@ -1,12 +1,11 @@
 import {createHash, randomUUID} from 'node:crypto';
 import {join} from 'node:path';
-import {StowpayError} from '../core/errors.js';
 import type {Clock} from '../core/ports.js';
 import {rfc3339} from '../core/time.js';
 import {createDurable} from '../storage/durable.js';
 import {FileLock} from '../storage/file-lock.js';
 import type {Storage} from '../storage/storage.js';
-import {lostError} from './damage.js';
+import {lockedError, lostError} from './damage.js';
 import {encodeCommit, recordOf} from './encode.js';
 import {START} from './fold.js';
 import {createKeys, readKeys} from './keys.js';
@@ -36,15 +35,7 @@ export async function initialiseJournal(
   storage.syncDirectory(dataDirectory);
   const lock = FileLock.open(join(directory, 'lock'));
   try {
-    if (!(await lock.lock(LOCK_WAIT_MS))) {
-      throw new StowpayError(
-        'journal_locked',
-        'Another process held the journal too long. Nothing was changed.',
-        {
-          hint: 'Run the command again shortly. If it stays so, look for a stowpay process that hangs.',
-        },
-      );
-    }
+    if (!(await lock.lock(LOCK_WAIT_MS))) throw lockedError(LOCK_WAIT_MS);
     if (segmentsLost(storage, directory)) throw lostError(directory);
     if (journalExists(storage, dataDirectory)) return;
     createKeys(storage, dataDirectory);

@@ -11,7 +11,7 @@ import {FileLock} from '../storage/file-lock.js';
 import type {Storage} from '../storage/storage.js';
 import {dropClosed, readCheckpoint, writeCheckpoint} from './checkpoint.js';
 import {cutSegment, cutTail} from './cut.js';
-import {damagedError, diskFull, lostError, readFailed, writeFailed} from './damage.js';
+import {damagedError, diskFull, lockedError, lostError, readFailed, writeFailed} from './damage.js';
 import {encodeCommit, recordOf} from './encode.js';
 import {emptyFold, type Fold, placeRecord} from './fold.js';
 import {type DeviceKeys, readKeys} from './keys.js';
@@ -163,7 +163,7 @@ export class FileJournal implements Journal {
       if (!this.#lock.isCurrent()) throw replaced(this.#lock.path);
       return act();
     });
-    if (done === null) throw locked(this.#waitMs);
+    if (done === null) throw lockedError(this.#waitMs);
     return done.value;
   }
 
@@ -352,14 +352,6 @@ export class FileJournal implements Journal {
   #mark(segment: string, offset: number): void {
     writeMark(this.#lock.fd, {boot: this.#clock.boot, segment, offset});
   }
-}
-
-function locked(waitMs: number): StowpayError {
-  return new StowpayError(
-    'journal_locked',
-    `Another process held the journal for more than ${waitMs / 1000} s. Nothing was changed by this command.`,
-    {hint: 'Run the command again shortly. If it stays so, look for a stowpay process that hangs.'},
-  );
 }
 
 function replaced(path: string): StowpayError {

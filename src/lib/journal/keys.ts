@@ -1,4 +1,4 @@
-import {createPrivateKey, generateKeyPairSync, hkdfSync, type KeyObject, randomBytes} from 'node:crypto';
+import {generateKeyPairSync, hkdfSync, randomBytes} from 'node:crypto';
 import {join} from 'node:path';
 import {StowpayError} from '../core/errors.js';
 import {replaceDurable} from '../storage/durable.js';
@@ -52,10 +52,4 @@ export function readKeys(storage: Storage, directory: string): DeviceKeys {
     checkpoint: derive('checkpoint'),
     privateDigest: derive('private digest'),
   };
-}
-
-/** The Ed25519 key that signs what this device states about itself. */
-export function readIdentity(storage: Storage, directory: string): KeyObject | null {
-  const pem = storage.readFile(join(directory, IDENTITY_KEY));
-  return pem === null ? null : createPrivateKey(pem);
 }

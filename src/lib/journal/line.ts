@@ -1,4 +1,4 @@
-import {createHash, createHmac} from 'node:crypto';
+import {createHmac} from 'node:crypto';
 
 /**
  * A journal line, written so that everything needed to verify it is a slice at a known place:
@@ -75,9 +75,4 @@ export function isBlank(bytes: Buffer): boolean {
 
 export function blank(length: number): Buffer {
   return Buffer.alloc(length, SPACE);
-}
-
-/** A short public name of a key, to tell a foreign key from a damaged line. */
-export function keyFingerprint(key: Buffer): string {
-  return createHash('sha256').update('stowpay key fingerprint ').update(key).digest('base64url').slice(0, 16);
 }

@@ -51,7 +51,7 @@ import {
   unexpectedHolder,
   withPayment,
 } from './payment-errors.js';
-import {confirmAtApi, createAtApi} from './settle.js';
+import {confirmAtApi, createAtApi, heard, interruptedEvent} from './settle.js';
 
 export interface CollectRequest {
   /** Minor units, without the tip. */
@@ -292,7 +292,7 @@ async function readCard(sale: Sale, payment: Payment): Promise<CardRead> {
   }
   if (answer.kind === 'card') return answer.card;
   if (answer.kind === 'no_card' && answer.reason === 'canceled' && request.signal?.aborted === true) {
-    await cancelInterrupted(journal, payment);
+    await record(journal, payment, [interruptedEvent(payment, READ_INTERRUPTED)]);
     throwIfInterrupted(request.signal);
   }
   const refusal = refuseAnswer(answer);
@@ -302,12 +302,7 @@ async function readCard(sale: Sale, payment: Payment): Promise<CardRead> {
   return endWithRefusal(journal, payment, refusal);
 }
 
-async function cancelInterrupted(journal: Journal, payment: Payment): Promise<void> {
-  const message = 'The card read was interrupted; no card was charged.';
-  await record(journal, payment, [
-    {type: 'payment.canceled', payment: payment.local_id, data: {reason: 'interrupted', message}},
-  ]);
-}
+const READ_INTERRUPTED = 'The card read was interrupted; no card was charged.';
 
 /** Stores what was read, or refuses it, in one decision under the journal's lock. */
 async function store(sale: Sale, payment: Payment, card: CardRead): Promise<PaymentIntent> {
@@ -362,7 +357,7 @@ async function outcomeOnline(sale: Sale, payment: Payment, card: CardRead): Prom
   switch (payment.state) {
     case 'authorized':
     case 'captured': {
-      const told = payment.unclaimed ? await claimed(sale.journal, payment) : payment;
+      const told = await heard(sale.journal, payment);
       return toPaymentIntent(told, told.state, card.cardholder_name);
     }
     case 'declined':
@@ -386,14 +381,11 @@ async function leaveInDoubt(journal: Journal, payment: Payment): Promise<Payment
   return record(journal, payment, [{type: 'payment.attempt_failed', payment: payment.local_id, data}]);
 }
 
-async function claimed(journal: Journal, payment: Payment): Promise<Payment> {
-  return record(journal, payment, [{type: 'payment.claimed', payment: payment.local_id, data: {}}]);
-}
-
 /** Ends a payment that took no money and never will, durably, then throws what the caller must hear. */
 async function endWith(journal: Journal, payment: Payment, error: StowpayError): Promise<never> {
-  if (error.code === 'interrupted' || error.code === 'terminated') await cancelInterrupted(journal, payment);
-  else {
+  if (error.code === 'interrupted' || error.code === 'terminated') {
+    await record(journal, payment, [interruptedEvent(payment, READ_INTERRUPTED)]);
+  } else {
     const data = {code: error.code, message: error.message, card: null, policy: null};
     await record(journal, payment, [{type: 'payment.refused', payment: payment.local_id, data}]);
   }

@@ -7,7 +7,7 @@ import {latestOf, storyOf} from './history.js';
 import {checkBinding, credentialsError, reachApi} from './network.js';
 import {healthyState, type Parts, statesNow} from './parts.js';
 import {inDoubt, withPayment} from './payment-errors.js';
-import {heard, lookAtApi, releaseUnclaimed, settleAbandoned} from './settle.js';
+import {heard, lookAtApi, mayBeCanceledLate, releaseUnclaimed, settleAbandoned} from './settle.js';
 
 /**
  * What became of the payment that holds this reference: its PaymentIntent when it was taken, the error its collect
@@ -102,7 +102,7 @@ async function claimOutcome(parts: Parts, journal: Journal, seen: Payment): Prom
   return owning(journal, seen, async (payment) => {
     if (!payment.unclaimed) return again(payment);
     const reach = await reachApi(parts);
-    const releasing = payment.state === 'authorized' && payment.generations.cancel !== undefined;
+    const releasing = mayBeCanceledLate(payment);
     if (reach.kind === 'offline') {
       if (releasing) throw withPayment(inDoubt(payment), payment);
       return again(await heard(journal, payment));
@@ -126,9 +126,7 @@ async function settleLost(parts: Parts, journal: Journal, seen: Payment): Promis
     }
     const settled = await settleAbandoned(parts, journal, payment);
     if (settled.last?.kind === 'stop') throw credentialsError(settled.last.error);
-    const {unclaimed, state, generations} = settled.payment;
-    const releasing = unclaimed && state === 'authorized' && generations.cancel !== undefined;
-    if (releasing) throw withPayment(inDoubt(settled.payment), settled.payment);
+    if (mayBeCanceledLate(settled.payment)) throw withPayment(inDoubt(settled.payment), settled.payment);
     return again(await heard(journal, settled.payment));
   });
 }

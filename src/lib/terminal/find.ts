@@ -1,8 +1,8 @@
-import {createdPayment, foldPayment} from '../core/apply-payment.js';
 import {StowpayError} from '../core/errors.js';
 import type {Payment} from '../core/payment.js';
 import type {Journal} from '../core/ports.js';
 import type {State} from '../core/state.js';
+import {everyPayment} from './history.js';
 
 /** A unique prefix must be long enough to mean something. */
 const SHORTEST_PREFIX = 6;
@@ -25,19 +25,6 @@ export async function findPayments(
     found.set(payment.local_id, state.payments.get(payment.local_id) ?? payment);
   }
   return [...found.values()];
-}
-
-/** Every payment the journal ever held, oldest first. Reads the whole journal. */
-export async function everyPayment(journal: Journal): Promise<readonly Payment[]> {
-  const payments = new Map<string, Payment>();
-  for await (const {record} of journal.history()) {
-    if (record.type === 'payment.created') payments.set(record.payment, createdPayment(record));
-    else if ('payment' in record) {
-      const before = payments.get(record.payment);
-      if (before !== undefined) payments.set(record.payment, foldPayment(before, record));
-    }
-  }
-  return [...payments.values()];
 }
 
 function matching(payments: readonly Payment[], name: string): readonly Payment[] {

@@ -1,5 +1,5 @@
 import {createdPayment, foldPayment} from '../core/apply-payment.js';
-import type {JournalRecord} from '../core/events.js';
+import type {JournalRecord, PaymentEvent} from '../core/events.js';
 import type {Payment} from '../core/payment.js';
 import type {Journal} from '../core/ports.js';
 import {healthyState} from './parts.js';
@@ -31,12 +31,31 @@ export async function storiesOf(
   for await (const {record} of journal.history()) {
     if (!('payment' in record) || !wanted(record.payment)) continue;
     const story = stories.get(record.payment);
-    if (story !== undefined) {
-      story.payment = foldPayment(story.payment, record);
-      story.records.push(record);
-    } else if (record.type === 'payment.created') {
-      stories.set(record.payment, {payment: createdPayment(record), records: [record]});
-    }
+    const payment = paymentAfter(story?.payment, record);
+    if (payment === undefined) continue;
+    const records = story?.records ?? [];
+    records.push(record);
+    stories.set(record.payment, {payment, records});
   }
   return stories;
+}
+
+/** Every payment the journal ever held, oldest first. Reads the whole journal. */
+export async function everyPayment(journal: Journal): Promise<readonly Payment[]> {
+  const payments = new Map<string, Payment>();
+  for await (const {record} of journal.history()) {
+    if (!('payment' in record)) continue;
+    const payment = paymentAfter(payments.get(record.payment), record);
+    if (payment !== undefined) payments.set(record.payment, payment);
+  }
+  return [...payments.values()];
+}
+
+/** A payment after its next record; undefined while none has created it. */
+function paymentAfter(
+  before: Payment | undefined,
+  record: JournalRecord & PaymentEvent,
+): Payment | undefined {
+  if (before !== undefined) return foldPayment(before, record);
+  return record.type === 'payment.created' ? createdPayment(record) : undefined;
 }

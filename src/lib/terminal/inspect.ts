@@ -10,8 +10,8 @@ import {
   toPaymentIntent,
 } from '../core/payment.js';
 import type {ApiError, Journal} from '../core/ports.js';
-import {everyPayment, findPayments} from './find.js';
-import {storiesOf} from './history.js';
+import {findPayments} from './find.js';
+import {everyPayment, storiesOf} from './history.js';
 import {type Parts, statesNow, timeNow} from './parts.js';
 
 export interface InspectRequest {

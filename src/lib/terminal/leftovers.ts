@@ -1,10 +1,8 @@
+import {KEY_LIFETIME_MS} from '../core/attempts.js';
 import type {Payment} from '../core/payment.js';
 import type {ApiError} from '../core/ports.js';
 import {credentialsError} from './network.js';
 import type {Parts} from './parts.js';
-
-/** Keys are remembered by the API for a day at least; an hour is left for clocks. */
-const KEY_LIFETIME_MS = 23 * 3600 * 1000;
 
 export type Leftovers =
   | {readonly kind: 'known'; readonly intents: ReadonlyMap<string, string>}

@@ -257,7 +257,8 @@ export async function settleAbandoned(parts: Parts, journal: Journal, found: Pay
   const payment = await recovered(journal, found);
   const state = abandonedState(payment);
   if (payment.state === 'authorizing' && state === 'canceled') {
-    return {payment: await record(journal, payment, [interruptedEvent(payment)]), last: null};
+    const message = 'The collect was interrupted before anything was sent; no card was charged.';
+    return {payment: await record(journal, payment, [interruptedEvent(payment, message)]), last: null};
   }
   if (state !== 'in_doubt') return {payment, last: null};
   const looked = await lookAtApi(parts, journal, payment);
@@ -267,7 +268,7 @@ export async function settleAbandoned(parts: Parts, journal: Journal, found: Pay
 }
 
 /** A cancel was sent and its answer lost: it may still arrive and undo an authorisation somebody was told of. */
-function mayBeCanceledLate(payment: Payment): boolean {
+export function mayBeCanceledLate(payment: Payment): boolean {
   return payment.state === 'authorized' && payment.unclaimed && payment.generations.cancel !== undefined;
 }
 
@@ -299,7 +300,7 @@ async function voidUntouched(parts: Parts, journal: Journal, untouched: Payment)
 }
 
 /** Cancels an intent; afterwards `canceled` for this reason, or where it was. The caller owns the payment. */
-export async function cancelAtApi(
+async function cancelAtApi(
   parts: Parts,
   journal: Journal,
   payment: Payment,
@@ -340,9 +341,8 @@ export function cancelFailed(payment: Payment, last: Outcome<RemoteIntent>): Eve
   };
 }
 
-/** The end of an online payment whose collect died before anything of its confirm was sent. */
-function interruptedEvent(payment: Payment): EventBody {
-  const message = 'The collect was interrupted before anything was sent; no card was charged.';
+/** The end of a payment that was interrupted before anything of its confirm was sent: its order is free again. */
+export function interruptedEvent(payment: Payment, message: string): EventBody {
   return {type: 'payment.canceled', payment: payment.local_id, data: {reason: 'interrupted', message}};
 }
 

@@ -4,7 +4,7 @@ import type {Journal, Outcome} from '../core/ports.js';
 import type {State} from '../core/state.js';
 import {latestOf} from './history.js';
 import {type Parts, record} from './parts.js';
-import {cancelFailed, sendCancel} from './settle.js';
+import {cancelFailed, interruptedEvent, sendCancel} from './settle.js';
 
 /** A collect that has not read a card after this time is gone: its process died, or its reference was given up. */
 const ABANDONED_MS = 15 * 60 * 1000;
@@ -91,6 +91,5 @@ async function sweepOne(
 
 function closeAbandoned(journal: Journal, payment: Payment): Promise<Payment> {
   const message = 'Its collect ended before a card was read; no card was charged.';
-  const data = {reason: 'interrupted', message};
-  return record(journal, payment, [{type: 'payment.canceled', payment: payment.local_id, data}]);
+  return record(journal, payment, [interruptedEvent(payment, message)]);
 }
