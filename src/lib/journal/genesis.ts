@@ -33,7 +33,7 @@ export async function initialiseJournal(
   const directory = join(dataDirectory, 'journal');
   storage.makeDirectory(directory);
   storage.syncDirectory(dataDirectory);
-  const lock = FileLock.open(join(directory, 'lock'));
+  const lock = new FileLock(storage.openLock(join(directory, 'lock')));
   try {
     if (!(await lock.lock(LOCK_WAIT_MS))) throw lockedError(LOCK_WAIT_MS);
     if (segmentsLost(storage, directory)) throw lostError(directory);

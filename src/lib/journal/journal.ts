@@ -71,8 +71,8 @@ export class FileJournal implements Journal {
     this.#clock = options.clock;
     this.#waitMs = options.lockWaitMs ?? LOCK_WAIT_MS;
     this.#keys = readKeys(options.storage, options.directory);
-    this.#lock = FileLock.open(join(directory, 'lock'));
-    this.#payments = new PaymentLocks(join(directory, 'attempts'));
+    this.#lock = new FileLock(options.storage.openLock(join(directory, 'lock')));
+    this.#payments = new PaymentLocks(options.storage, join(directory, 'attempts'));
     this.#writer = new SegmentWriter(options.storage, directory, options.segmentBytes);
   }
 
@@ -160,7 +160,7 @@ export class FileJournal implements Journal {
 
   async #underLock<T>(act: () => T): Promise<T> {
     const done = await this.#lock.exclusively(this.#waitMs, () => {
-      if (!this.#lock.isCurrent()) throw replaced(this.#lock.path);
+      if (!this.#lock.isCurrent()) throw replaced(this.#lock.file.path);
       return act();
     });
     if (done === null) throw lockedError(this.#waitMs);
@@ -224,7 +224,7 @@ export class FileJournal implements Journal {
       this.#mark(end.segment, end.offset);
     } catch (error) {
       // Synced, but not acknowledged: whether it stands depends on who opens the journal next.
-      throw writeFailed(error, this.#lock.path);
+      throw writeFailed(error, this.#lock.file.path);
     }
     for (const place of scanned) placeRecord(fold, place);
     fold.position = end;
@@ -345,12 +345,12 @@ export class FileJournal implements Journal {
 
   /** The synced mark, if it was written in this boot: an older one says nothing. */
   #currentMark(): SyncedMark | null {
-    const mark = readMark(this.#lock.fd);
+    const mark = readMark(this.#lock.file);
     return mark?.boot === this.#clock.boot ? mark : null;
   }
 
   #mark(segment: string, offset: number): void {
-    writeMark(this.#lock.fd, {boot: this.#clock.boot, segment, offset});
+    writeMark(this.#lock.file, {boot: this.#clock.boot, segment, offset});
   }
 }
 

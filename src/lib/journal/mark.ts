@@ -1,5 +1,5 @@
-import {readSync, writeSync} from 'node:fs';
 import {crc32} from 'node:zlib';
+import type {LockFile} from '../storage/storage.js';
 
 /** How far the journal is known to be on the disk, as the last writer of this boot left it. */
 export interface SyncedMark {
@@ -14,18 +14,17 @@ export interface SyncedMark {
 const MARK_BYTES = 256;
 
 /** Writes the mark into the lock file. Not synced: it means something in this boot only. */
-export function writeMark(fd: number, mark: SyncedMark): void {
+export function writeMark(file: LockFile, mark: SyncedMark): void {
   const body = JSON.stringify(mark);
   const text = `${crc32(body).toString(16).padStart(8, '0')} ${body}`;
-  writeSync(fd, Buffer.from(`${text.padEnd(MARK_BYTES - 1)}\n`, 'utf8'), 0, MARK_BYTES, 0);
+  file.write(0, Buffer.from(`${text.padEnd(MARK_BYTES - 1)}\n`, 'utf8'));
 }
 
 /** The mark, or null when there is none or a writer was seen in the middle of changing it. */
-export function readMark(fd: number): SyncedMark | null {
-  const buffer = Buffer.alloc(MARK_BYTES);
-  const count = readSync(fd, buffer, 0, MARK_BYTES, 0);
-  if (count < MARK_BYTES) return null;
-  const text = buffer.toString('utf8').trimEnd();
+export function readMark(file: LockFile): SyncedMark | null {
+  const bytes = file.read(0, MARK_BYTES);
+  if (bytes.length < MARK_BYTES) return null;
+  const text = bytes.toString('utf8').trimEnd();
   const body = text.slice(9);
   if (crc32(body).toString(16).padStart(8, '0') !== text.slice(0, 8)) return null;
   try {

@@ -1,5 +1,6 @@
 import type {PaymentClaim} from '../core/ports.js';
 import {FileLock} from '../storage/file-lock.js';
+import type {Storage} from '../storage/storage.js';
 
 /** How long to try before a payment counts as owned by somebody: a look at the byte takes microseconds. */
 const PROBE_MS = 60;
@@ -9,11 +10,13 @@ const PROBE_MS = 60;
  * intent record to after its outcome record. The kernel frees the byte when the process dies.
  */
 export class PaymentLocks {
+  readonly #storage: Storage;
   readonly #path: string;
   #file: FileLock | null = null;
   readonly #held = new Set<number>();
 
-  constructor(path: string) {
+  constructor(storage: Storage, path: string) {
+    this.#storage = storage;
     this.#path = path;
   }
 
@@ -59,7 +62,7 @@ export class PaymentLocks {
   }
 
   #open(): FileLock {
-    this.#file ??= FileLock.open(this.#path);
+    this.#file ??= new FileLock(this.#storage.openLock(this.#path));
     return this.#file;
   }
 }

@@ -1,6 +1,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fdatasyncSync,
   fstatSync,
   fsyncSync,
@@ -12,9 +13,12 @@ import {
   readSync,
   renameSync,
   statSync,
+  unlinkSync,
   writeSync,
 } from 'node:fs';
 import {dirname} from 'node:path';
+import {openLockFile} from './lock-file.js';
+import {names} from './names.js';
 import type {Storage, StorageFile} from './storage.js';
 
 /** The real file system. Synchronous calls: twice as fast here as asynchronous ones, and nothing runs in between. */
@@ -31,6 +35,12 @@ export const disk: Storage = {
   create(path) {
     return diskFile(path, openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600));
   },
+  openLock(path) {
+    return openLockFile(path);
+  },
+  has(path) {
+    return existsSync(path);
+  },
   readFile(path) {
     return unlessMissing(() => readFileSync(path));
   },
@@ -44,6 +54,9 @@ export const disk: Storage = {
   },
   rename(from, to) {
     renameSync(from, to);
+  },
+  remove(path) {
+    unlessMissing(() => unlinkSync(path));
   },
 };
 
@@ -71,6 +84,7 @@ function diskFile(path: string, fd: number): StorageFile {
     write: (offset, bytes) => writeFully(fd, offset, bytes),
     sync: () => fdatasyncSync(fd),
     truncate: (size) => ftruncateSync(fd, size),
+    isCurrent: () => names(path, fd),
     close: () => closeSync(fd),
   };
 }

@@ -1,19 +1,5 @@
-import {closeSync, constants, fstatSync, openSync, statSync} from 'node:fs';
-import {createRequire} from 'node:module';
-
-/** What fs-native-extensions gives us of the kernel's open-file-description locks. */
-interface NativeLocks {
-  tryLock(fd: number, offset: number, length: number): boolean;
-  unlock(fd: number, offset: number, length: number): void;
-}
-
-let native: NativeLocks | undefined;
-
-function locks(): NativeLocks {
-  // Loaded on first use: the native module costs start-up time that `--help` need not pay.
-  native ??= createRequire(import.meta.url)('fs-native-extensions') as NativeLocks;
-  return native;
-}
+import {openLockFile} from './lock-file.js';
+import type {LockFile} from './storage.js';
 
 /** Waits between tries grow from 1 ms to 50 ms: a lock is normally held for a millisecond or two. */
 const FIRST_DELAY_MS = 1;
@@ -24,22 +10,25 @@ const LAST_DELAY_MS = 50;
  * seen across containers that share the directory. The file is never unlinked or replaced.
  */
 export class FileLock {
-  readonly path: string;
-  readonly fd: number;
+  readonly #file: LockFile;
 
-  private constructor(path: string, fd: number) {
-    this.path = path;
-    this.fd = fd;
+  constructor(file: LockFile) {
+    this.#file = file;
   }
 
-  /** Opens (and creates, mode 0600) the lock file without locking it. */
+  /** Opens (and creates, mode 0600) a lock file on the real disk without locking it. */
   static open(path: string): FileLock {
-    return new FileLock(path, openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600));
+    return new FileLock(openLockFile(path));
+  }
+
+  /** The file itself, for what is kept in it. */
+  get file(): LockFile {
+    return this.#file;
   }
 
   /** Tries once. `offset`/`length` name a byte range; length 0 means to the end of the file. */
   tryLock(offset = 0, length = 0): boolean {
-    return locks().tryLock(this.fd, offset, length);
+    return this.#file.tryLock(offset, length);
   }
 
   /**
@@ -76,22 +65,16 @@ export class FileLock {
   }
 
   unlock(offset = 0, length = 0): void {
-    locks().unlock(this.fd, offset, length);
+    this.#file.unlock(offset, length);
   }
 
   /** False when the path no longer names the file we hold: somebody replaced it, so our lock guards nothing. */
   isCurrent(): boolean {
-    try {
-      const held = fstatSync(this.fd);
-      const named = statSync(this.path);
-      return held.ino === named.ino && held.dev === named.dev;
-    } catch {
-      return false;
-    }
+    return this.#file.isCurrent();
   }
 
   /** Releases every lock held through this descriptor. */
   close(): void {
-    closeSync(this.fd);
+    this.#file.close();
   }
 }

@@ -9,6 +9,26 @@ export interface StorageFile {
   /** Afterwards everything written to this file survives a power cut (fdatasync). */
   sync(): void;
   truncate(size: number): void;
+  /** False when the path names another file by now (or none): what is written here, nobody would find. */
+  isCurrent(): boolean;
+  close(): void;
+}
+
+/**
+ * A lock file: byte ranges held through the kernel, and a few bytes of content beside them. Held by this
+ * descriptor; freed when it is closed or its process dies. Never unlinked or replaced while its directory lives.
+ */
+export interface LockFile {
+  readonly path: string;
+  /** Tries once. Length 0 means to the end of the file. */
+  tryLock(offset: number, length: number): boolean;
+  unlock(offset: number, length: number): void;
+  read(offset: number, length: number): Buffer;
+  /** Not synced. */
+  write(offset: number, bytes: Uint8Array): void;
+  /** False when the path names another file by now (or none): a lock held here guards nothing. */
+  isCurrent(): boolean;
+  /** Releases every lock held through it. */
   close(): void;
 }
 
@@ -24,9 +44,15 @@ export interface Storage {
   open(path: string): StorageFile;
   /** Creates exclusively (mode 0600) and opens; not yet durable. */
   create(path: string): StorageFile;
+  /** Opens a lock file, creating it (mode 0600) where there is none. Locks nothing yet. */
+  openLock(path: string): LockFile;
+  /** True when something of this name is there. */
+  has(path: string): boolean;
   /** Whole content; null when there is no such file. */
   readFile(path: string): Buffer | null;
   /** Afterwards names created, renamed or removed in the directory survive a power cut. */
   syncDirectory(directory: string): void;
   rename(from: string, to: string): void;
+  /** Removes a file of a cache; nothing if there is none. What a journal consists of is never removed. */
+  remove(path: string): void;
 }
