@@ -260,6 +260,15 @@ export interface Journal {
   owned(seq: number): boolean;
   /** The sealed data of a payment that is not closed; null when it has none (any more). */
   privateData(localId: string): Promise<PrivateData | null>;
+  /** Every record of one payment, verified, in order; empty when there is none. Found without reading the rest. */
+  story(localId: string): Promise<readonly JournalRecord[]>;
+  /**
+   * Local ids of payments that left the state and are called so: a local id, the beginning of one, or the id of a
+   * PaymentIntent. At most `limit`.
+   */
+  named(name: string, limit: number): Promise<readonly string[]>;
+  /** Local ids of the payments that left the state because they are closed, the one created last first. */
+  closed(): AsyncIterable<string>;
   /** Every record from the first on, verified, in order. Constant memory. */
   history(): AsyncIterable<HistoryEntry>;
   /** Verifies every line of every segment, under the lock. */

@@ -23,6 +23,13 @@ export interface Tally {
   amounts: Record<string, number>;
 }
 
+/** References and who holds them. Complete under the journal's lock: there closed payments answer too. */
+export interface References extends Iterable<readonly [string, ReferenceEntry]> {
+  get(key: string): ReferenceEntry | undefined;
+  set(key: string, entry: ReferenceEntry): unknown;
+  delete(key: string): boolean;
+}
+
 /** The fold of the journal. `apply` changes it in place; nobody else does. */
 export interface State {
   /** Open payments whole, and those closed since the last checkpoint. */
@@ -30,7 +37,7 @@ export interface State {
   /** Closed payments that a checkpoint has let go of. */
   readonly closed: Partial<Record<PaymentState, Tally>>;
   /** `account reference` → payment. */
-  readonly references: Map<string, ReferenceEntry>;
+  readonly references: References;
   /** `reader serial / key` → highest counter of a KSN seen. */
   readonly ksn: Map<string, number>;
   /** The reader connected now. */

@@ -1,7 +1,12 @@
 import {apply} from '../core/apply.js';
-import {emptyState, type State} from '../core/state.js';
+import {freesReference} from '../core/decide.js';
+import {type Payment, STATES} from '../core/payment.js';
+import {addTo, emptyState, nobodyRunning, referenceKey, type State} from '../core/state.js';
+import type {ClosedIndex, ClosedPayment, Place} from './closed-index.js';
 import {damagedError} from './damage.js';
+import {IndexedReferences} from './references.js';
 import type {Position, ScannedCommit, ScannedRecord} from './scan.js';
+import {firstSeqOf} from './segments.js';
 
 /** Where the private part of a payment lies. */
 export interface PrivatePlace {
@@ -20,6 +25,14 @@ export interface Fold {
   readonly privates: Map<string, PrivatePlace>;
   /** Payments that closed and whose private part may still stand in the file. */
   readonly redactable: Set<string>;
+  /** Where the records of the payments in `state` stand. */
+  readonly places: Map<string, Place[]>;
+  /** The closed payments that left `state`; null where they were only counted, for reading without the lock. */
+  index: ClosedIndex | null;
+  /** How many segments there are up to the position; null when nobody has counted. */
+  segments: number | null;
+  /** Its beginning was held against the segments that are there. */
+  checked: boolean;
   position: Position;
   /** The record a checkpoint stood after that could not be used: the journal must still hold it. */
   expected: Position | null;
@@ -29,11 +42,16 @@ export interface Fold {
 
 export const START: Position = {segment: '', offset: 0, line_start: -1, seq: 0, mac: ''};
 
-export function emptyFold(): Fold {
+/** A fold of nothing. `index` null: closed payments will be counted, not indexed. */
+export function emptyFold(index: ClosedIndex | null = null): Fold {
   return {
-    state: emptyState(),
+    state: {...emptyState(), references: new IndexedReferences([], index)},
     privates: new Map(),
     redactable: new Set(),
+    places: new Map(),
+    index,
+    segments: null,
+    checked: false,
     position: START,
     expected: null,
     tail: 0,
@@ -59,10 +77,52 @@ function foldRecord(fold: Fold, scanned: ScannedRecord): void {
 }
 
 /** Notes where a record that is already applied stands. */
-export function placeRecord(fold: Fold, {record, segment, private: kept}: ScannedRecord): void {
+export function placeRecord(fold: Fold, {record, segment, line_start, private: kept}: ScannedRecord): void {
   fold.tail += 1;
-  if (!('payment' in record)) return;
+  if (!('payment' in record) || !fold.state.payments.has(record.payment)) return;
+  const places = fold.places.get(record.payment) ?? [];
+  places.push([firstSeqOf(segment), line_start]);
+  fold.places.set(record.payment, places);
   if (kept !== null) fold.privates.set(record.payment, {segment, ...kept, seq: record.seq});
   const released = fold.state.payments.get(record.payment)?.private_data === 'released';
   if (released && fold.privates.has(record.payment)) fold.redactable.add(record.payment);
+}
+
+/**
+ * Lets go of payments that are closed: they become counts and sums here, and what this returns in the index. Declined
+ * ones stay, because they are listed until a person has acknowledged them; so do those nobody has heard of yet, those
+ * with an intent left at the API, and those whose sealed data still stands in the file.
+ */
+export function dropClosed(fold: Fold): readonly ClosedPayment[] {
+  const {state} = fold;
+  const closed: ClosedPayment[] = [];
+  for (const payment of state.payments.values()) {
+    const {local_id, seq, id} = payment;
+    const listed = payment.state === 'declined' || payment.unclaimed || payment.leftover;
+    const keep = STATES[payment.state].bucket !== 'done' || listed;
+    if (keep || fold.redactable.has(local_id)) continue;
+    const tally = state.closed[payment.state] ?? {count: 0, amounts: {}};
+    addTo(tally, payment);
+    state.closed[payment.state] = tally;
+    state.payments.delete(local_id);
+    closed.push({
+      local_id,
+      seq,
+      id,
+      reference: dropReference(state, payment),
+      places: fold.places.get(local_id) ?? [],
+    });
+    fold.privates.delete(local_id);
+    fold.places.delete(local_id);
+  }
+  return closed;
+}
+
+/** The key of the reference it holds for good; null when it has none, or gives it back. */
+function dropReference(state: State, payment: Payment): string | null {
+  if (payment.reference === null) return null;
+  const key = referenceKey(payment.binding.account, payment.reference);
+  if (state.references.get(key)?.payment !== payment.local_id) return null;
+  state.references.delete(key);
+  return freesReference(payment, nobodyRunning) ? null : key;
 }

@@ -2,27 +2,32 @@ import {join} from 'node:path';
 import {apply} from '../core/apply.js';
 import type {Decision} from '../core/decide.js';
 import {StowpayError} from '../core/errors.js';
-import type {EventBody, JournalRecord} from '../core/events.js';
+import type {EventBody, JournalRecord, PaymentEvent} from '../core/events.js';
 import type {PrivateData} from '../core/payment.js';
 import type {Clock, HistoryEntry, Journal, JournalHealth, PaymentClaim} from '../core/ports.js';
 import type {State} from '../core/state.js';
 import {rfc3339} from '../core/time.js';
 import {FileLock} from '../storage/file-lock.js';
 import type {Storage} from '../storage/storage.js';
-import {dropClosed, readCheckpoint, writeCheckpoint} from './checkpoint.js';
+import {indexOf, readCheckpoint, writeCheckpoint} from './checkpoint.js';
+import type {Place} from './closed-index.js';
 import {cutSegment, cutTail} from './cut.js';
 import {damagedError, diskFull, lockedError, lostError, readFailed, writeFailed} from './damage.js';
 import {encodeCommit, recordOf} from './encode.js';
-import {emptyFold, type Fold, placeRecord} from './fold.js';
+import {dropClosed, emptyFold, type Fold, placeRecord} from './fold.js';
+import {readHistory} from './history.js';
 import {type DeviceKeys, readKeys} from './keys.js';
 import {isBlank, privateDigest} from './line.js';
-import {loadTail, standsOn} from './load.js';
+import {loadTail, type Source, standsOn, type Tear} from './load.js';
 import {readMark, type SyncedMark, writeMark} from './mark.js';
 import {PaymentLocks} from './payment-locks.js';
 import {redactClosed} from './redaction.js';
+import type {IndexedReferences} from './references.js';
 import {fillReserve, sells} from './reserve.js';
-import {listSegments, readSegment, segmentsLost} from './segments.js';
-import {readHistory, verifyAll} from './verify.js';
+import {recordOfLine} from './scan.js';
+import {listSegments, readLine, readSegment, segmentName, segmentsLost} from './segments.js';
+import {BrokenTable} from './table.js';
+import {verifyAll} from './verify.js';
 import {SegmentWriter} from './writer.js';
 
 export interface JournalOptions {
@@ -33,11 +38,12 @@ export interface JournalOptions {
   /** How long to wait for another process's lock, ms. */
   readonly lockWaitMs?: number;
   readonly segmentBytes?: number;
+  /** A checkpoint is refreshed after so many records, or as many as payments are open: amortised constant. */
+  readonly checkpointRecords?: number;
 }
 
 const LOCK_WAIT_MS = 10_000;
-/** A checkpoint is refreshed after so many records, or as many as payments are open: amortised constant. */
-const CHECKPOINT_TAIL = 256;
+const CHECKPOINT_RECORDS = 256;
 
 interface Waiting {
   readonly decide: (state: State) => Decision<unknown>;
@@ -55,7 +61,15 @@ export class FileJournal implements Journal {
   readonly #lock: FileLock;
   readonly #payments: PaymentLocks;
   readonly #writer: SegmentWriter;
+  readonly #checkpointRecords: number;
+  /** What this process knows; null when it must be read from the disk again. */
   #fold: Fold | null = null;
+  /** What the last view showed: of a damaged journal, what comes before the damage. */
+  #shown: Fold | null = null;
+  /** A table of the index did not verify: neither it nor the checkpoint that names it is believed. */
+  #distrust = false;
+  /** After a checkpoint that could not be written, the record from which on it is tried again. */
+  #nextCheckpoint = 0;
   #waiting: Waiting[] = [];
   #draining = false;
   /** Set by a failed write or sync: this process never writes again. */
@@ -74,6 +88,7 @@ export class FileJournal implements Journal {
     this.#lock = new FileLock(options.storage.openLock(join(directory, 'lock')));
     this.#payments = new PaymentLocks(options.storage, join(directory, 'attempts'));
     this.#writer = new SegmentWriter(options.storage, directory, options.segmentBytes);
+    this.#checkpointRecords = options.checkpointRecords ?? CHECKPOINT_RECORDS;
   }
 
   async view(): Promise<{readonly state: State; readonly health: JournalHealth}> {
@@ -81,7 +96,7 @@ export class FileJournal implements Journal {
       return this.#healthy(this.#refreshUnlocked());
     } catch {
       // Somebody may have been writing while we read. Before anybody hears "damaged": again, then under the lock.
-      this.#fold = null;
+      this.#forget();
     }
     try {
       return this.#healthy(this.#refreshUnlocked());
@@ -109,7 +124,7 @@ export class FileJournal implements Journal {
 
   async privateData(localId: string): Promise<PrivateData | null> {
     await this.view();
-    const place = this.#fold?.privates.get(localId);
+    const place = this.#shown?.privates.get(localId);
     if (place === undefined) return null;
     const {bytes} = readSegment(
       this.#storage,
@@ -127,8 +142,54 @@ export class FileJournal implements Journal {
     return JSON.parse(Buffer.from(base64, 'base64').toString('utf8')) as PrivateData;
   }
 
+  async story(localId: string): Promise<readonly JournalRecord[]> {
+    await this.view();
+    const indexed = this.#fromIndex((fold) => {
+      const places = fold.places.get(localId) ?? fold.index?.places(localId) ?? null;
+      return places?.map((place) => this.#recordAt(place, localId)) ?? null;
+    });
+    if (indexed !== null) return indexed;
+    const records: JournalRecord[] = [];
+    for (const {record} of readHistory(this.#source, this.#currentMark())) {
+      if ('payment' in record && record.payment === localId) records.push(record);
+    }
+    return records;
+  }
+
+  async named(name: string, limit: number): Promise<readonly string[]> {
+    await this.view();
+    const indexed = this.#fromIndex((fold) => fold.index?.named(name, limit) ?? null);
+    if (indexed !== null) return indexed;
+    const found = new Set<string>();
+    for (const {record} of readHistory(this.#source, this.#currentMark())) {
+      if (found.size < limit && isCalled(record, name)) found.add(record.payment);
+    }
+    return [...found];
+  }
+
+  async *closed(): AsyncIterable<string> {
+    await this.view();
+    const shown = this.#shown;
+    const told = new Set<string>();
+    try {
+      for (const localId of shown?.index?.newest() ?? []) {
+        told.add(localId);
+        yield localId;
+      }
+      if (shown?.index != null) return;
+    } catch (error) {
+      if (!(error instanceof BrokenTable)) throw error;
+    }
+    const created: string[] = [];
+    for (const {record} of readHistory(this.#source, this.#currentMark())) {
+      if (record.type !== 'payment.created' || shown?.state.payments.has(record.payment) === true) continue;
+      if (!told.has(record.payment)) created.push(record.payment);
+    }
+    yield* created.reverse();
+  }
+
   async *history(): AsyncIterable<HistoryEntry> {
-    yield* readHistory(this.#storage, this.#directory, this.#keys.mac, this.#currentMark());
+    yield* readHistory(this.#source, this.#currentMark());
   }
 
   verify(): Promise<JournalHealth> {
@@ -140,6 +201,8 @@ export class FileJournal implements Journal {
   }
 
   close(): void {
+    this.#fold?.index?.close();
+    this.#shown?.index?.close();
     this.#writer.close();
     this.#payments.close();
     this.#lock.close();
@@ -172,11 +235,10 @@ export class FileJournal implements Journal {
     let written: (() => void)[];
     try {
       if (this.#failed !== null) throw this.#failed;
-      const recovered = this.#refreshLocked();
-      written = this.#write(batch, recovered);
+      written = this.#decideAndWrite(batch);
     } catch (error) {
       // What was decided in memory is not what the disk holds: start again from the disk.
-      this.#fold = null;
+      this.#forget();
       if (error instanceof StowpayError && error.code === 'journal_write_failed') this.#failed = error;
       const told = error instanceof StowpayError ? error : readFailed(error, this.#directory);
       for (const {reject} of batch) reject(told);
@@ -184,10 +246,23 @@ export class FileJournal implements Journal {
     }
     for (const resolve of written) resolve();
     this.#redact();
+    this.#checkpoint();
+  }
+
+  #decideAndWrite(batch: readonly Waiting[]): (() => void)[] {
+    try {
+      return this.#write(batch, this.#refreshLocked());
+    } catch (error) {
+      if (!(error instanceof BrokenTable)) throw error;
+      // Nothing was written or told: the index is made anew from the journal, then everybody is asked again.
+      this.#forget();
+      this.#distrust = true;
+      return this.#write(batch, this.#refreshLocked());
+    }
   }
 
   #write(batch: readonly Waiting[], recovered: readonly EventBody[]): (() => void)[] {
-    const fold = this.#current();
+    const fold = this.#current(true);
     const stamp = {at: rfc3339(this.#clock.now()), boot: this.#clock.boot, mono: this.#clock.mono()};
     const events: EventBody[] = [];
     const records: JournalRecord[] = [];
@@ -208,6 +283,7 @@ export class FileJournal implements Journal {
         const own = add(decided);
         settled.push(() => resolve({result, records: own}));
       } catch (error) {
+        if (error instanceof BrokenTable) throw error;
         settled.push(() => reject(error));
       }
     }
@@ -227,6 +303,7 @@ export class FileJournal implements Journal {
       throw writeFailed(error, this.#lock.file.path);
     }
     for (const place of scanned) placeRecord(fold, place);
+    if (end.segment !== fold.position.segment) fold.segments = (fold.segments ?? 0) + 1;
     fold.position = end;
   }
 
@@ -243,7 +320,7 @@ export class FileJournal implements Journal {
     try {
       if (this.#fold !== null) redactClosed(this.#storage, this.#directory, this.#fold);
     } catch (error) {
-      this.#fold = null;
+      this.#forget();
       const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
       this.#failed = new StowpayError(
         'journal_write_failed',
@@ -253,6 +330,38 @@ export class FileJournal implements Journal {
     }
   }
 
+  /**
+   * Lets go of closed payments and refreshes the checkpoint, if it is time. The records are durable and told; a
+   * checkpoint is a cache, so that a fault here only means that the next start reads more.
+   */
+  #checkpoint(): void {
+    const fold = this.#fold;
+    if (fold === null || fold.index === null || fold.position.seq < this.#nextCheckpoint) return;
+    if (fold.tail < Math.max(this.#checkpointRecords, fold.state.payments.size)) return;
+    // A segment that is begun and empty holds no record a checkpoint could stand after.
+    if (fold.position.offset === 0) return;
+    const {tables} = fold.index;
+    try {
+      this.#indexClosed(fold);
+      writeCheckpoint(this.#storage, this.#directory, this.#keys.checkpoint, fold);
+      if (fold.index.tables !== tables) fold.index.removeOthers();
+      this.#distrust = false;
+    } catch {
+      this.#nextCheckpoint = fold.position.seq + this.#checkpointRecords;
+      this.#forget();
+    }
+  }
+
+  /** Moves closed payments from the fold to the index. Its tables are durable then; no checkpoint names them yet. */
+  #indexClosed(fold: Fold): void {
+    const closed = dropClosed(fold);
+    const before = fold.index;
+    const references = fold.state.references as IndexedReferences;
+    fold.index = before?.with(fold.position.seq, closed) ?? null;
+    references.behind(fold.index);
+    if (before !== fold.index) before?.close();
+  }
+
   #viewLocked(): {readonly state: State; readonly health: JournalHealth} {
     try {
       return this.#healthy(this.#refreshUnlocked());
@@ -260,36 +369,56 @@ export class FileJournal implements Journal {
       if (!(error instanceof StowpayError)) throw readFailed(error, this.#directory);
       const fold = this.#fold ?? emptyFold();
       this.#fold = null;
+      this.#shown = fold;
       const damage = {message: error.message, details: {code: error.code, ...error.details}};
       return {state: fold.state, health: {ok: false, seq: fold.position.seq, damage}};
     }
   }
 
   #healthy(fold: Fold): {readonly state: State; readonly health: JournalHealth} {
+    this.#shown = fold;
     return {state: fold.state, health: {ok: true, seq: fold.position.seq, damage: null}};
   }
 
   /** Folds what is durable, without changing a byte. */
   #refreshUnlocked(): Fold {
     const mark = this.#currentMark();
-    loadTail(this.#storage, this.#directory, this.#keys.mac, this.#current(), mark);
+    const fold = this.#current(false);
+    this.#load(fold, mark, (one) => {
+      if (one.index === null) dropClosed(one);
+    });
     if (mark === null && this.#currentMark() !== null) {
       // The first writer of this boot came between: only what lies before its mark is durable.
-      this.#fold = null;
+      this.#forget();
       return this.#refreshUnlocked();
     }
-    return this.#current();
+    return fold;
   }
 
   /** Folds what others wrote, and cuts what nobody was ever told was safe. Returns the records that tell of it. */
   #refreshLocked(): readonly EventBody[] {
     const mark = this.#currentMark();
-    const fold = this.#current();
-    const tear = loadTail(this.#storage, this.#directory, this.#keys.mac, fold, mark);
+    // Somebody put other files in place of those we read: a repair, a backup.
+    if (!this.#writer.isCurrent()) this.#forget();
+    // Closed payments were only counted, while we had no lock.
+    if (this.#fold?.index === null) this.#forget();
+    const known = this.#fold !== null;
+    try {
+      return this.#catchUp(mark);
+    } catch (error) {
+      if (!known || !(error instanceof StowpayError) || error.code !== 'journal_damaged') throw error;
+      // Before anybody says "damaged": what we remember may be of files that were replaced since.
+      this.#forget();
+      return this.#catchUp(mark);
+    }
+  }
+
+  #catchUp(mark: SyncedMark | null): readonly EventBody[] {
+    const fold = this.#current(true);
+    const tear = this.#load(fold, mark, (one) => this.#indexClosed(one));
     try {
       const recovered = this.#recover(fold, mark === null, tear === null ? 'unacknowledged' : 'tear');
       redactClosed(this.#storage, this.#directory, fold);
-      this.#refreshCheckpoint(fold);
       return recovered;
     } catch (error) {
       // As final as a failed write of a record: a second try may succeed without anything being on the disk.
@@ -297,13 +426,27 @@ export class FileJournal implements Journal {
     }
   }
 
+  /** Folds up to the mark, or to the end; nothing to do where this process wrote last. */
+  #load(fold: Fold, mark: SyncedMark | null, onBatch: (fold: Fold) => void): Tear | null {
+    const {position} = fold;
+    const there = mark?.segment === position.segment && mark.offset === position.offset;
+    if (there && fold.checked) return null;
+    return loadTail(this.#source, fold, mark, onBatch);
+  }
+
   #recover(fold: Fold, unmarked: boolean, kind: 'tear' | 'unacknowledged'): readonly EventBody[] {
     const recovered: EventBody[] = [];
     const {segment, offset} = fold.position;
-    const later = listSegments(this.#storage, this.#directory).filter((name) => name > segment);
-    for (const name of later) recovered.push(cutSegment(this.#storage, this.#directory, name));
+    for (const name of this.#begunAfter(fold, unmarked)) {
+      recovered.push(cutSegment(this.#storage, this.#directory, name));
+    }
     const file = this.#writer.file(segment);
-    const cut = cutTail(this.#storage, this.#directory, file, offset, kind);
+    const size = file.size();
+    if (size < offset) {
+      const reason = `the file has ${size} bytes, but ${offset} were synced`;
+      throw damagedError({segment, line: 1, byte: size, reason});
+    }
+    const cut = size === offset ? null : cutTail(this.#storage, this.#directory, file, offset, kind);
     if (cut !== null) recovered.push(cut);
     if (unmarked) {
       // Nothing says that the last writer of this boot, if there was one, synced what stands here.
@@ -313,34 +456,56 @@ export class FileJournal implements Journal {
     return recovered;
   }
 
-  #refreshCheckpoint(fold: Fold): void {
-    if (fold.tail < Math.max(CHECKPOINT_TAIL, fold.state.payments.size)) return;
-    // A segment that is begun and empty holds no record a checkpoint could stand after.
-    if (fold.position.offset === 0) return;
-    try {
-      dropClosed(fold);
-      writeCheckpoint(this.#storage, this.#checkpointPath(), this.#keys.checkpoint, fold);
-    } catch {
-      // A cache: without it the next start reads more. The journal itself is not concerned.
-      fold.tail = 0;
-    }
+  /** Segments that somebody began and nobody acknowledged. Only a full segment is followed by one. */
+  #begunAfter(fold: Fold, unmarked: boolean): readonly string[] {
+    const {segment, seq} = fold.position;
+    if (unmarked) return listSegments(this.#storage, this.#directory).filter((name) => name > segment);
+    if (!this.#writer.isFull(fold.position)) return [];
+    const next = segmentName(seq + 1);
+    return this.#storage.has(join(this.#directory, next)) ? [next] : [];
   }
 
-  #current(): Fold {
-    this.#fold ??= this.#fromCheckpoint();
+  /** @param locked whether closed payments may be indexed on the way, where the checkpoint does not do */
+  #current(locked: boolean): Fold {
+    this.#fold ??= this.#fromCheckpoint(locked);
     return this.#fold;
   }
 
-  #fromCheckpoint(): Fold {
-    const fold = readCheckpoint(this.#storage, this.#checkpointPath(), this.#keys.checkpoint);
-    if (fold === null) return emptyFold();
-    if (standsOn(this.#storage, this.#directory, fold.position)) return fold;
+  #fromCheckpoint(locked: boolean): Fold {
+    const fold = readCheckpoint(this.#storage, this.#directory, this.#keys.checkpoint);
+    const empty = emptyFold(locked ? indexOf(this.#storage, this.#directory, this.#keys.checkpoint) : null);
+    if (fold === null) return empty;
+    if (!this.#distrust && standsOn(this.#storage, this.#directory, fold.position)) return fold;
     // It does not stand where it says: read from the first segment, and believe it only as far as that agrees.
-    return {...emptyFold(), expected: fold.position};
+    return {...empty, expected: fold.position};
   }
 
-  #checkpointPath(): string {
-    return join(this.#directory, 'checkpoint.json');
+  #forget(): void {
+    if (this.#fold !== this.#shown) this.#fold?.index?.close();
+    this.#fold = null;
+  }
+
+  /** What the index says, or null when it cannot be asked: then the journal itself is read. */
+  #fromIndex<T>(ask: (fold: Fold) => T | null): T | null {
+    if (this.#shown === null) return null;
+    try {
+      return ask(this.#shown);
+    } catch (error) {
+      if (error instanceof BrokenTable) return null;
+      throw error;
+    }
+  }
+
+  /** The record of a payment at a place the index names. Throws BrokenTable when it is not there. */
+  #recordAt([segment, offset]: Place, localId: string): JournalRecord {
+    const line = readLine(this.#storage, this.#directory, segmentName(segment), offset);
+    const record = line === null ? null : recordOfLine(this.#keys.mac, line);
+    if (record !== null && 'payment' in record && record.payment === localId) return record;
+    throw new BrokenTable(`no record of ${localId} at byte ${offset} of segment ${segment}`);
+  }
+
+  get #source(): Source {
+    return {storage: this.#storage, directory: this.#directory, key: this.#keys.mac};
   }
 
   /** The synced mark, if it was written in this boot: an older one says nothing. */
@@ -352,6 +517,13 @@ export class FileJournal implements Journal {
   #mark(segment: string, offset: number): void {
     writeMark(this.#lock.file, {boot: this.#clock.boot, segment, offset});
   }
+}
+
+/** Whether the record says that its payment is called so. */
+function isCalled(record: JournalRecord, name: string): record is JournalRecord & PaymentEvent {
+  if (!('payment' in record)) return false;
+  if (record.type === 'payment.created') return record.payment.startsWith(name);
+  return record.type === 'payment.delivered' && record.data.intent.id === name;
 }
 
 function replaced(path: string): StowpayError {

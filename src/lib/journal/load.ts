@@ -1,9 +1,10 @@
-import type {Storage} from '../storage/storage.js';
+import {join} from 'node:path';
+import type {Storage, StorageFile} from '../storage/storage.js';
 import {damagedError, locate, versionError} from './damage.js';
 import {type Fold, foldCommits} from './fold.js';
 import type {SyncedMark} from './mark.js';
-import {type Break, type Position, scan} from './scan.js';
-import {firstSeqOf, listSegments, readSegment} from './segments.js';
+import {type Break, commitsOf, type Position} from './scan.js';
+import {firstSeqOf, listSegments, readSegment, segmentName} from './segments.js';
 
 /** Where a power cut left the journal unfinished. */
 export interface Tear {
@@ -12,35 +13,77 @@ export interface Tear {
   readonly size: number;
 }
 
+/** What a load needs to know of the journal. */
+export interface Source {
+  readonly storage: Storage;
+  readonly directory: string;
+  /** The MAC key of lines. */
+  readonly key: Buffer;
+}
+
+/** After so many records a load lets its caller move closed payments out of memory. */
+const BATCH_RECORDS = 20_000;
+
 /**
  * Folds everything from the fold's position to the end: up to the synced mark where there is one of this boot,
  * else to the end of the last segment.
  *
+ * @param onBatch called now and then during a long load, between two commits
  * @returns the tear at the end, if a power cut left one; its bytes are not folded
  * @throws journal_damaged with segment, line and byte; what was read up to there stays folded
  */
 export function loadTail(
-  storage: Storage,
-  directory: string,
-  key: Buffer,
+  source: Source,
   fold: Fold,
   mark: SyncedMark | null,
+  onBatch: (fold: Fold) => void,
 ): Tear | null {
-  const segments = listSegments(storage, directory).filter((name) => mark === null || name <= mark.segment);
-  const last = segments.at(-1);
-  if (last === undefined) throw damaged('(none)', 0, 'every segment is missing');
-  if (mark !== null && mark.segment !== last) throw damaged(mark.segment, 0, 'this segment is missing');
-  startAt(fold, segments);
+  const names = mark === null || !fold.checked ? listSegments(source.storage, source.directory) : null;
+  if (names !== null) checkBefore(fold, names);
+  const last = mark?.segment ?? names?.at(-1) ?? '';
+  if (fold.position.segment > last) throw missing(last, 'the journal ends before its checkpoint');
+  let batch = fold.tail;
+  const tick = (): void => {
+    if (fold.tail - batch < BATCH_RECORDS) return;
+    onBatch(fold);
+    batch = fold.tail;
+  };
   for (;;) {
     const {segment} = fold.position;
     const limit = mark?.segment === segment ? mark.offset : null;
-    const tear = loadSegment(storage, directory, key, fold, limit, segment === last);
+    const tear = loadSegment(source, fold, limit, segment === last, tick);
     if (tear !== null || segment === last) {
       checkExpected(fold);
+      fold.checked = true;
       return tear;
     }
-    moveOn(fold, segments);
+    moveOn(source, fold, names);
   }
+}
+
+/** The segments up to the fold's position are all there, and it begins with the first record. */
+function checkBefore(fold: Fold, names: readonly string[]): void {
+  const [first] = names;
+  if (first === undefined) throw missing('(none)', 'every segment is missing');
+  const {position} = fold;
+  if (position.seq === 0) {
+    if (firstSeqOf(first) !== 1) throw missing(first, 'the segments before this one are missing');
+    fold.position = {...position, segment: first};
+    fold.segments = 1;
+    return;
+  }
+  if (!names.includes(position.segment)) {
+    throw missing(position.segment, 'the journal ends before its checkpoint: this segment is missing');
+  }
+  const before = names.filter((name) => name <= position.segment).length;
+  if (fold.segments !== null && before < fold.segments) {
+    const count = fold.segments - before;
+    throw missing(
+      first,
+      `${count} of the first ${fold.segments} segments ${count === 1 ? 'is' : 'are'} missing`,
+    );
+  }
+  fold.segments = before;
 }
 
 /** A journal that ends before its checkpoint, or went another way since, is not the one it was. */
@@ -49,65 +92,76 @@ function checkExpected(fold: Fold): void {
   if (expected === null) return;
   if (position.seq < expected.seq) {
     const reason = `the journal ends before its checkpoint: record ${expected.seq} is not there`;
-    throw damaged(expected.segment, expected.line_start, reason);
+    throw damagedError({segment: expected.segment, line: 1, byte: expected.line_start, reason});
   }
   fold.expected = null;
 }
 
-function startAt(fold: Fold, segments: readonly string[]): void {
-  const [first = ''] = segments;
-  if (fold.position.seq > 0) {
-    if (segments.includes(fold.position.segment)) return;
-    throw damaged(
-      fold.position.segment,
-      0,
-      'the journal ends before its checkpoint: this segment is missing',
-    );
-  }
-  if (firstSeqOf(first) !== 1) throw damaged(first, 0, 'the segments before this one are missing');
-  fold.position = {...fold.position, segment: first};
-}
-
-function moveOn(fold: Fold, segments: readonly string[]): void {
-  const next = segments[segments.indexOf(fold.position.segment) + 1] ?? '';
-  if (firstSeqOf(next) !== fold.position.seq + 1) {
-    throw damaged(
-      next,
-      0,
-      `a segment before this one is missing: record ${fold.position.seq + 1} is expected`,
-    );
+/** Segments are named by their first record, so the next one is known by its name. */
+function moveOn({storage, directory}: Source, fold: Fold, names: readonly string[] | null): void {
+  const next = segmentName(fold.position.seq + 1);
+  const there = names === null ? storage.has(join(directory, next)) : names.includes(next);
+  if (!there) {
+    const found = names?.[names.indexOf(fold.position.segment) + 1] ?? next;
+    throw missing(found, `a segment before this one is missing: record ${fold.position.seq + 1} is expected`);
   }
   fold.position = {...fold.position, segment: next, offset: 0};
+  fold.segments = (fold.segments ?? 0) + 1;
 }
 
 function loadSegment(
-  storage: Storage,
-  directory: string,
-  key: Buffer,
+  source: Source,
   fold: Fold,
   limit: number | null,
   isLast: boolean,
+  tick: () => void,
 ): Tear | null {
-  const from = fold.position;
-  const {bytes, size} = readSegment(storage, directory, from.segment, from.offset, limit);
-  if (size < from.offset) {
-    throw damaged(from.segment, size, 'the journal ends before its checkpoint');
+  const {segment, offset} = fold.position;
+  const file = openSegment(source, segment);
+  try {
+    const size = file.size();
+    if (size < offset || (limit !== null && limit < offset)) {
+      throw damaged(segment, Math.min(size, limit ?? size), 'the journal ends before its checkpoint');
+    }
+    const broken = foldFile(source, fold, file, Math.min(size, limit ?? size), tick);
+    if (limit !== null && size < limit) {
+      throw damaged(segment, size, `the file has ${size} bytes, but ${limit} were synced`);
+    }
+    if (broken === null) return null;
+    if (broken.kind === 'tear' && isLast && limit === null)
+      return {segment, offset: broken.commit_start, size};
+    throw brokenError(source.storage, source.directory, segment, broken);
+  } finally {
+    file.close();
   }
-  const {commits, broken} = scan(key, bytes, from);
-  foldCommits(fold, commits);
-  if (limit !== null && size < limit) {
-    throw damaged(from.segment, size, `the file has ${size} bytes, but ${limit} were synced`);
+}
+
+function foldFile({key}: Source, fold: Fold, file: StorageFile, end: number, tick: () => void): Break | null {
+  const commits = commitsOf(file, key, fold.position, end);
+  for (;;) {
+    const next = commits.next();
+    if (next.done === true) return next.value;
+    foldCommits(fold, [next.value]);
+    tick();
   }
-  if (broken === null) return null;
-  if (broken.kind === 'tear' && isLast && limit === null) {
-    return {segment: from.segment, offset: broken.commit_start, size};
+}
+
+function openSegment({storage, directory}: Source, segment: string): StorageFile {
+  try {
+    return storage.open(join(directory, segment));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    throw missing(segment, 'this segment is missing');
   }
-  throw brokenError(storage, directory, from.segment, broken);
 }
 
 export function brokenError(storage: Storage, directory: string, segment: string, broken: Break): Error {
   const damage = locate(storage, directory, segment, broken);
   return broken.kind === 'version' ? versionError(damage) : damagedError(damage);
+}
+
+function missing(segment: string, reason: string): Error {
+  return damagedError({segment, line: 1, byte: 0, reason});
 }
 
 function damaged(segment: string, byte: number, reason: string): Error {
@@ -116,7 +170,7 @@ function damaged(segment: string, byte: number, reason: string): Error {
 
 /** True when the record a checkpoint stands after is still where and what it was. */
 export function standsOn(storage: Storage, directory: string, position: Position): boolean {
-  if (!listSegments(storage, directory).includes(position.segment)) return false;
+  if (!storage.has(join(directory, position.segment))) return false;
   const {bytes} = readSegment(storage, directory, position.segment, position.line_start, position.offset);
   return bytes.subarray(0, 60).includes(`"mac":"${position.mac}"`) && bytes.at(-1) === 0x0a;
 }

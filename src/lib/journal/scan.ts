@@ -1,4 +1,5 @@
 import {EVENT_VERSIONS, type JournalRecord} from '../core/events.js';
+import type {StorageFile} from '../storage/storage.js';
 import {macOf, sliceLine} from './line.js';
 
 /** Where reading stands: after the last record of a whole commit. */
@@ -44,6 +45,41 @@ export interface Break {
 export interface ScanResult {
   readonly commits: readonly ScannedCommit[];
   readonly broken: Break | null;
+}
+
+/** So much of a segment is read at once; more only where one commit is larger. */
+const WINDOW_BYTES = 1024 * 1024;
+
+/**
+ * The whole commits of a segment from `from` to byte `end`, verified, in windows: memory does not grow with the
+ * segment. Returns why it stopped before `end`, or null.
+ */
+export function* commitsOf(
+  file: Pick<StorageFile, 'read'>,
+  key: Buffer,
+  from: Position,
+  end: number,
+  windowBytes = WINDOW_BYTES,
+): Generator<ScannedCommit, Break | null> {
+  let position = from;
+  let window = windowBytes;
+  while (position.offset < end) {
+    const length = Math.min(window, end - position.offset);
+    const last = position.offset + length === end;
+    const {commits, broken} = scan(key, file.read(position.offset, length), position);
+    yield* commits;
+    position = commits.at(-1)?.end ?? position;
+    if (last) return broken;
+    // What does not fit the window looks cut off: judge it only with everything that follows in sight.
+    window = commits.length === 0 ? window * 4 : windowBytes;
+  }
+  return null;
+}
+
+/** The record of one line (without its newline), if it verifies alone; else null. */
+export function recordOfLine(key: Buffer, line: Buffer): JournalRecord | null {
+  const parsed = parseLine(key, line, true, 0);
+  return parsed.ok ? parsed.record : null;
 }
 
 /** The members of `rec` that order and chain the journal. */

@@ -41,3 +41,29 @@ export function readSegment(
     file.close();
   }
 }
+
+/** Most lines are shorter. */
+const LINE_BYTES = 4096;
+
+/** The line that starts at `offset`, without its newline; null when there is no whole one. */
+export function readLine(
+  storage: Storage,
+  directory: string,
+  segment: string,
+  offset: number,
+): Buffer | null {
+  const path = join(directory, segment);
+  if (!storage.has(path)) return null;
+  const file = storage.open(path);
+  try {
+    const size = file.size();
+    for (let length = LINE_BYTES; ; length *= 8) {
+      const bytes = file.read(offset, length);
+      const end = bytes.indexOf(0x0a);
+      if (end >= 0) return bytes.subarray(0, end);
+      if (offset + length >= size) return null;
+    }
+  } finally {
+    file.close();
+  }
+}

@@ -1,5 +1,5 @@
 import {StowpayError} from '../core/errors.js';
-import type {HistoryEntry, JournalHealth} from '../core/ports.js';
+import type {JournalHealth} from '../core/ports.js';
 import type {Storage} from '../storage/storage.js';
 import {type Damage, damagedError} from './damage.js';
 import {emptyFold, type Fold, foldCommits, START} from './fold.js';
@@ -14,18 +14,6 @@ interface SegmentRead {
   readonly segment: string;
   readonly bytes: Buffer;
   readonly commits: readonly ScannedCommit[];
-}
-
-/** Every record from the first on, a segment at a time. Throws `journal_damaged` where it stops verifying. */
-export function* readHistory(
-  storage: Storage,
-  directory: string,
-  key: Buffer,
-  mark: SyncedMark | null,
-): Generator<HistoryEntry> {
-  for (const {segment, commits} of readSegments(storage, directory, key, mark)) {
-    for (const {records} of commits) for (const {record} of records) yield {record, segment};
-  }
 }
 
 function* readSegments(

@@ -7,7 +7,7 @@ import type {Position} from './scan.js';
 import {segmentName} from './segments.js';
 
 /** A segment is closed when it has grown to this. */
-const SEGMENT_BYTES = 4 * 1024 * 1024;
+const SEGMENT_BYTES = 16 * 1024 * 1024;
 
 /** Appends commits to the active segment. Every method is called under the journal lock. */
 export class SegmentWriter {
@@ -22,9 +22,21 @@ export class SegmentWriter {
     this.#segmentBytes = segmentBytes;
   }
 
+  /** True when the next commit begins a new segment. */
+  isFull({offset}: Position): boolean {
+    return offset >= this.#segmentBytes;
+  }
+
+  /** False when the file it has open is not the one of that name any more. */
+  isCurrent(): boolean {
+    if (this.#file === null || this.#file.isCurrent()) return true;
+    this.close();
+    return false;
+  }
+
   /** Where the next commit goes: the position itself, or the start of a new segment when this one is full. */
   place(position: Position): Position {
-    if (position.segment !== '' && position.offset < this.#segmentBytes) return position;
+    if (position.segment !== '' && !this.isFull(position)) return position;
     return {...position, segment: segmentName(position.seq + 1), offset: 0};
   }
 

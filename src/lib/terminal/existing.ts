@@ -5,7 +5,7 @@ import {abandonedState, type Payment, type PaymentIntent, toPaymentIntent} from 
 import type {Journal} from '../core/ports.js';
 import {latestOf, storyOf} from './history.js';
 import {checkBinding, credentialsError, reachApi} from './network.js';
-import {healthyState, type Parts, statesNow} from './parts.js';
+import {type Parts, statesNow} from './parts.js';
 import {inDoubt, withPayment} from './payment-errors.js';
 import {heard, lookAtApi, mayBeCanceledLate, releaseUnclaimed, settleAbandoned} from './settle.js';
 
@@ -21,8 +21,12 @@ export async function resultOfExisting(
   asked: {readonly reference: string | null; readonly amount: number; readonly currency: string},
 ): Promise<PaymentIntent | null> {
   if (asked.reference === null) return null;
-  const state = await healthyState(journal);
-  const holder = referenceHolder(state, account, asked.reference);
+  const {reference} = asked;
+  // Under the lock: only there a reference of a closed payment is sure to be known.
+  const {result: holder} = await journal.transact((state) => ({
+    events: [],
+    result: referenceHolder(state, account, reference),
+  }));
   if (holder === null) return null;
   const payment = holder.payment ?? (await storyOf(journal, holder.local_id))?.payment ?? null;
   if (payment === null) return null;

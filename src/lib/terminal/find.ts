@@ -2,10 +2,12 @@ import {StowpayError} from '../core/errors.js';
 import type {Payment} from '../core/payment.js';
 import type {Journal} from '../core/ports.js';
 import type {State} from '../core/state.js';
-import {everyPayment} from './history.js';
+import {storyOf} from './history.js';
 
 /** A unique prefix must be long enough to mean something. */
 const SHORTEST_PREFIX = 6;
+/** An ambiguous name needs no more examples than these. */
+const MOST_CANDIDATES = 6;
 
 /**
  * The payments a person named: by `pay_…`, a unique prefix of it, or `pi_…`. Closed ones are found too.
@@ -16,22 +18,41 @@ export async function findPayments(
   state: State,
   names: readonly string[],
 ): Promise<readonly Payment[]> {
-  const open = [...state.payments.values()];
-  const missing = names.filter((name) => matching(open, name).length === 0);
-  const all = missing.length === 0 ? open : await everyPayment(journal);
   const found = new Map<string, Payment>();
   for (const name of names) {
-    const payment = theOne(matching(all, name), name);
-    found.set(payment.local_id, state.payments.get(payment.local_id) ?? payment);
+    const payment = theOne(await called(journal, state, name), name);
+    found.set(payment.local_id, payment);
   }
   return [...found.values()];
 }
 
-function matching(payments: readonly Payment[], name: string): readonly Payment[] {
-  const exact = payments.filter((payment) => payment.local_id === name || payment.id === name);
-  if (exact.length > 0 || name.length < SHORTEST_PREFIX) return exact;
-  const prefix = name.startsWith('pay_') ? name.slice(4).toUpperCase() : name.toUpperCase();
-  return payments.filter((payment) => payment.local_id.slice(4).startsWith(prefix));
+async function called(journal: Journal, state: State, name: string): Promise<readonly Payment[]> {
+  const open = [...state.payments.values()];
+  const exact = open.filter((payment) => payment.local_id === name || payment.id === name);
+  if (exact.length > 0) return exact;
+  const closed = await closedNamed(journal, state, name);
+  const named = closed.filter((payment) => payment.local_id === name || payment.id === name);
+  if (named.length > 0 || name.length < SHORTEST_PREFIX) return named;
+  const prefix = localIdPrefix(name);
+  return [
+    ...open.filter((payment) => payment.local_id.startsWith(prefix)),
+    ...(prefix === name ? closed : await closedNamed(journal, state, prefix)),
+  ];
+}
+
+async function closedNamed(journal: Journal, state: State, name: string): Promise<readonly Payment[]> {
+  const payments: Payment[] = [];
+  for (const localId of await journal.named(name, MOST_CANDIDATES)) {
+    if (state.payments.has(localId)) continue;
+    const story = await storyOf(journal, localId);
+    if (story !== null) payments.push(story.payment);
+  }
+  return payments;
+}
+
+/** A beginning of a local id, as people type it: with or without `pay_`, in any case. */
+function localIdPrefix(name: string): string {
+  return `pay_${(name.startsWith('pay_') ? name.slice(4) : name).toUpperCase()}`;
 }
 
 function theOne(candidates: readonly Payment[], name: string): Payment {

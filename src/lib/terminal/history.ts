@@ -12,8 +12,10 @@ export interface Story {
 
 /** The story of one payment; null when the journal holds none by that local id. */
 export async function storyOf(journal: Journal, localId: string): Promise<Story | null> {
-  const stories = await storiesOf(journal, (payment) => payment === localId);
-  return stories.get(localId) ?? null;
+  const records = await journal.story(localId);
+  let payment: Payment | undefined;
+  for (const record of records) if ('payment' in record) payment = paymentAfter(payment, record);
+  return payment === undefined ? null : {payment, records};
 }
 
 /** A payment as it is now, also when it closed and left the list since it was seen. Call it owning the payment. */
@@ -22,33 +24,12 @@ export async function latestOf(journal: Journal, seen: Payment): Promise<Payment
   return state.payments.get(seen.local_id) ?? (await storyOf(journal, seen.local_id))?.payment ?? seen;
 }
 
-/** The stories of all payments `wanted` says yes to, oldest first. Reads the whole journal. */
-export async function storiesOf(
-  journal: Journal,
-  wanted: (localId: string) => boolean,
-): Promise<ReadonlyMap<string, Story>> {
-  const stories = new Map<string, {payment: Payment; records: JournalRecord[]}>();
-  for await (const {record} of journal.history()) {
-    if (!('payment' in record) || !wanted(record.payment)) continue;
-    const story = stories.get(record.payment);
-    const payment = paymentAfter(story?.payment, record);
-    if (payment === undefined) continue;
-    const records = story?.records ?? [];
-    records.push(record);
-    stories.set(record.payment, {payment, records});
+/** The closed payments that left the state, the one created last first. */
+export async function* closedPayments(journal: Journal): AsyncIterable<Payment> {
+  for await (const localId of journal.closed()) {
+    const story = await storyOf(journal, localId);
+    if (story !== null) yield story.payment;
   }
-  return stories;
-}
-
-/** Every payment the journal ever held, oldest first. Reads the whole journal. */
-export async function everyPayment(journal: Journal): Promise<readonly Payment[]> {
-  const payments = new Map<string, Payment>();
-  for await (const {record} of journal.history()) {
-    if (!('payment' in record)) continue;
-    const payment = paymentAfter(payments.get(record.payment), record);
-    if (payment !== undefined) payments.set(record.payment, payment);
-  }
-  return [...payments.values()];
 }
 
 /** A payment after its next record; undefined while none has created it. */

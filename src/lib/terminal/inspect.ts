@@ -11,7 +11,7 @@ import {
 } from '../core/payment.js';
 import type {ApiError, Journal} from '../core/ports.js';
 import {findPayments} from './find.js';
-import {everyPayment, storiesOf} from './history.js';
+import {closedPayments, storyOf} from './history.js';
 import {type Parts, statesNow, timeNow} from './parts.js';
 
 export interface InspectRequest {
@@ -57,19 +57,31 @@ export async function list(parts: Parts, request: InspectRequest): Promise<reado
   const journal = parts.journals.open();
   const {state} = await journal.view();
   const effective = statesNow(journal);
-  const open = request.buckets.length > 0 && !request.buckets.includes('done');
-  const payments = open ? [...state.payments.values()] : await everyPayment(journal);
-  const fitting = payments
-    .map((payment) => state.payments.get(payment.local_id) ?? payment)
+  const onlyOpen = request.buckets.length > 0 && !request.buckets.includes('done');
+  const limit = request.limit ?? Number.POSITIVE_INFINITY;
+  const fits = ({payment, now}: Shown): boolean =>
+    (request.states.length === 0 || request.states.includes(now)) &&
+    (request.buckets.length === 0 || request.buckets.includes(bucketOf(payment, now)));
+  const shown = [...state.payments.values()]
     .map((payment) => ({payment, now: effective(payment)}))
-    .filter(({now}) => request.states.length === 0 || request.states.includes(now))
-    .filter(
-      ({payment, now}) => request.buckets.length === 0 || request.buckets.includes(bucketOf(payment, now)),
-    )
-    .sort((a, b) => b.payment.seq - a.payment.seq);
-  return fitting
-    .slice(0, request.limit ?? fitting.length)
+    .filter(fits);
+  const closed: Shown[] = [];
+  if (!onlyOpen) {
+    for await (const payment of closedPayments(journal)) {
+      const one = {payment, now: payment.state};
+      if (fits(one)) closed.push(one);
+      if (closed.length >= limit) break;
+    }
+  }
+  return [...shown, ...closed]
+    .sort((a, b) => b.payment.seq - a.payment.seq)
+    .slice(0, request.limit ?? undefined)
     .map(({payment, now}) => toPaymentIntent(payment, now));
+}
+
+interface Shown {
+  readonly payment: Payment;
+  readonly now: PaymentState;
 }
 
 /** The whole story of the payments named. Throws `payment_not_found` or `payment_ambiguous`. */
@@ -77,12 +89,10 @@ export async function inspect(parts: Parts, names: readonly string[]): Promise<r
   const journal = parts.journals.open();
   const {state} = await journal.view();
   const payments = await findPayments(journal, state, names);
-  const wanted = new Set(payments.map(({local_id}) => local_id));
-  const stories = await storiesOf(journal, (localId) => wanted.has(localId));
   const now = timeNow(parts, state).ms;
   const inspected: Inspected[] = [];
   for (const payment of payments) {
-    const records = stories.get(payment.local_id)?.records ?? [];
+    const records = (await storyOf(journal, payment.local_id))?.records ?? [];
     inspected.push(await inspectOne(journal, payment, records, now));
   }
   return inspected;
