@@ -45,6 +45,7 @@ export default class Inspect extends StowpayCommand {
       return {
         result: {payments},
         text: (look) => payments.map((one) => inspectedText(look, one)).join('\n\n'),
+        error: await terminal.journalDamage(),
       };
     }
     const payments = await terminal.list({
@@ -56,6 +57,7 @@ export default class Inspect extends StowpayCommand {
     return {
       result: {payments},
       text: (look) => (payments.length === 0 ? 'No payments.' : paymentTable(look, payments)),
+      error: await terminal.journalDamage(),
     };
   }
 }

@@ -21,7 +21,7 @@ export interface ClosedPayment {
 }
 
 /** So many tables of one level are merged into one of the next. */
-const FAN_IN = 8;
+const FAN_IN = 4;
 /** Tables grow no further: what one commit has to wait for a merge stays bounded. */
 const LARGEST_PAGES = 2048;
 /** Places of one entry; a payment with more has several. */

@@ -150,7 +150,7 @@ export class FileJournal implements Journal {
     });
     if (indexed !== null) return indexed;
     const records: JournalRecord[] = [];
-    for (const {record} of readHistory(this.#source, this.#currentMark())) {
+    for (const {record} of this.#readable()) {
       if ('payment' in record && record.payment === localId) records.push(record);
     }
     return records;
@@ -161,7 +161,7 @@ export class FileJournal implements Journal {
     const indexed = this.#fromIndex((fold) => fold.index?.named(name, limit) ?? null);
     if (indexed !== null) return indexed;
     const found = new Set<string>();
-    for (const {record} of readHistory(this.#source, this.#currentMark())) {
+    for (const {record} of this.#readable()) {
       if (found.size < limit && isCalled(record, name)) found.add(record.payment);
     }
     return [...found];
@@ -181,7 +181,7 @@ export class FileJournal implements Journal {
       if (!(error instanceof BrokenTable)) throw error;
     }
     const created: string[] = [];
-    for (const {record} of readHistory(this.#source, this.#currentMark())) {
+    for (const {record} of this.#readable()) {
       if (record.type !== 'payment.created' || shown?.state.payments.has(record.payment) === true) continue;
       if (!told.has(record.payment)) created.push(record.payment);
     }
@@ -483,6 +483,15 @@ export class FileJournal implements Journal {
   #forget(): void {
     if (this.#fold !== this.#shown) this.#fold?.index?.close();
     this.#fold = null;
+  }
+
+  /** Every record up to the first damage, if there is any: whoever asked for a view knows of it. */
+  *#readable(): Generator<HistoryEntry> {
+    try {
+      yield* readHistory(this.#source, this.#currentMark());
+    } catch (error) {
+      if (!(error instanceof StowpayError) || error.condition !== 'journal') throw error;
+    }
   }
 
   /** What the index says, or null when it cannot be asked: then the journal itself is read. */

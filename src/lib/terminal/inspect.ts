@@ -1,4 +1,5 @@
 import {type Diagnosis, diagnose} from '../core/diagnosis.js';
+import {StowpayError} from '../core/errors.js';
 import type {JournalRecord} from '../core/events.js';
 import {formatAmount} from '../core/money.js';
 import {
@@ -10,6 +11,7 @@ import {
   toPaymentIntent,
 } from '../core/payment.js';
 import type {ApiError, Journal} from '../core/ports.js';
+import {damageOf} from './damage.js';
 import {findPayments} from './find.js';
 import {closedPayments, storyOf} from './history.js';
 import {type Parts, statesNow, timeNow} from './parts.js';
@@ -52,7 +54,7 @@ export interface Inspected extends PaymentIntent {
   readonly diagnosis: Diagnosis;
 }
 
-/** Every payment that fits, newest first. */
+/** Every payment that fits, newest first. Of a damaged journal, those whose records come before the damage. */
 export async function list(parts: Parts, request: InspectRequest): Promise<readonly PaymentIntent[]> {
   const journal = parts.journals.open();
   const {state} = await journal.view();
@@ -84,11 +86,18 @@ interface Shown {
   readonly now: PaymentState;
 }
 
-/** The whole story of the payments named. Throws `payment_not_found` or `payment_ambiguous`. */
+/**
+ * The whole story of the payments named. Throws `payment_not_found` or `payment_ambiguous`; of a damaged journal
+ * `journal_damaged` instead of the first: it may have stood where nothing verifies.
+ */
 export async function inspect(parts: Parts, names: readonly string[]): Promise<readonly Inspected[]> {
   const journal = parts.journals.open();
-  const {state} = await journal.view();
-  const payments = await findPayments(journal, state, names);
+  const {state, health} = await journal.view();
+  const payments = await findPayments(journal, state, names).catch((error) => {
+    const lost =
+      error instanceof StowpayError && error.code === 'payment_not_found' ? damageOf(health) : null;
+    throw lost ?? error;
+  });
   const now = timeNow(parts, state).ms;
   const inspected: Inspected[] = [];
   for (const payment of payments) {

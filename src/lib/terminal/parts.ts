@@ -7,6 +7,7 @@ import type {Policy} from '../core/policy.js';
 import type {Clock, Device, Gateway, Journal, OpenReader, Random, RemoteTerminal} from '../core/ports.js';
 import {type EffectiveState, effectiveStates, type State} from '../core/state.js';
 import {type EffectiveTime, effectiveTime} from '../core/time.js';
+import {damageOf} from './damage.js';
 import {settledMeanwhile} from './payment-errors.js';
 
 /** What the profile says about this run. */
@@ -80,11 +81,9 @@ export async function record(
 /** The state to act on. Throws `journal_damaged` instead of acting on the part that still verifies. */
 export async function healthyState(journal: Journal): Promise<State> {
   const {state, health} = await journal.view();
-  if (health.ok) return state;
-  throw new StowpayError('journal_damaged', health.damage?.message ?? 'The journal is damaged.', {
-    hint: 'Stop selling. Copy the data directory and have a person look at it; do not wipe.',
-    details: {...health.damage?.details},
-  });
+  const damage = damageOf(health);
+  if (damage !== null) throw damage;
+  return state;
 }
 
 /** A checkpoint lets go of closed payments: a copy of one that is not there any more is stale, and never acted on. */

@@ -1,7 +1,9 @@
+import type {StowpayError} from '../core/errors.js';
 import type {PaymentIntent} from '../core/payment.js';
 import {type CaptureItem, type CaptureRequest, capture} from './capture.js';
 import {type Collected, type CollectRequest, collect} from './collect.js';
 import {type Connected, type ConnectRequest, connect} from './connect.js';
+import {journalDamage} from './damage.js';
 import {type ForwardRequest, type ForwardResult, forward} from './forward.js';
 import {type Inspected, type InspectRequest, inspect, list} from './inspect.js';
 import type {Parts, Profile} from './parts.js';
@@ -57,6 +59,11 @@ export class Terminal {
   /** See `checkSafeToWipe`: would anything be lost if this device were wiped now? */
   checkSafeToWipe(capturedElsewhere: boolean): Promise<SafetyCheck> {
     return checkSafeToWipe(this.#parts, capturedElsewhere);
+  }
+
+  /** What is wrong with the journal, so that lists of it are not complete; null when nothing is. */
+  journalDamage(): Promise<StowpayError | null> {
+    return journalDamage(this.#parts);
   }
 
   list(request: InspectRequest): Promise<readonly PaymentIntent[]> {

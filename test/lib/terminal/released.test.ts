@@ -155,4 +155,24 @@ describe('a damaged journal', () => {
     expect((await till.run((terminal) => terminal.status())).journal.ok).to.equal(false);
     await till.close();
   });
+
+  it('shows what comes before the damage, and never calls a payment unknown that may stand behind it', async () => {
+    const till = await openTill();
+    const first = (await till.collect({reference: 'a'})).payment;
+    const second = (await till.collect({reference: 'b'})).payment;
+    const segment = join(till.directory, 'journal', '000000000001.jsonl');
+    const text = readFileSync(segment, 'latin1');
+    const at = text.indexOf(second.local_id);
+    writeFileSync(segment, `${text.slice(0, at)}q${text.slice(at + 1)}`, 'latin1');
+    const all = {names: [], states: [], buckets: [], limit: null};
+    const [listed, story, damage] = await till.run((terminal) =>
+      Promise.all([terminal.list(all), terminal.inspect([first.local_id]), terminal.journalDamage()]),
+    );
+    expect(listed.map(({local_id}) => local_id)).to.deep.equal([first.local_id]);
+    expect(story[0]?.timeline.length).to.be.greaterThan(3);
+    expect(damage).to.include({code: 'journal_damaged'});
+    const unknown = await failure(till.run((terminal) => terminal.inspect([second.local_id])));
+    expect(unknown).to.include({code: 'journal_damaged', exitCode: 10});
+    await till.close();
+  });
 });
