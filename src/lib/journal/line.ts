@@ -76,3 +76,33 @@ export function isBlank(bytes: Buffer): boolean {
 export function blank(length: number): Buffer {
   return Buffer.alloc(length, SPACE);
 }
+
+const LINE_END = 0x0a;
+/** What a private part, or a piece of one, looks like: between its neighbours, or longer than anything but digests. */
+const BASE64_RUN = /(?<="private":")[A-Za-z0-9+/=]+|[A-Za-z0-9+/=]+(?=","rec":)|[A-Za-z0-9+/=]{40,}/g;
+
+/**
+ * A copy of journal bytes without sealed card data: every private part is blank. Where a line is not whole, its
+ * private part may have lost its beginning, so everything there that could be one is blank.
+ */
+export function withoutPrivates(bytes: Buffer): Buffer {
+  const copy = Buffer.from(bytes);
+  for (let start = 0; start < copy.length; ) {
+    const newline = copy.indexOf(LINE_END, start);
+    const end = newline < 0 ? copy.length : newline;
+    const line = copy.subarray(start, end);
+    const sliced = newline < 0 || line.includes(0) ? null : sliceLine(line);
+    if (sliced === null) blankRuns(line);
+    else if (sliced.private !== null) {
+      line.fill(SPACE, sliced.private.start, sliced.private.start + sliced.private.length);
+    }
+    start = end + 1;
+  }
+  return copy;
+}
+
+function blankRuns(line: Buffer): void {
+  for (const {0: run, index} of line.toString('latin1').matchAll(BASE64_RUN)) {
+    line.fill(SPACE, index, index + run.length);
+  }
+}
