@@ -86,6 +86,7 @@ export const ERROR_CODES = {
   journal_damaged: 'journal',
   journal_write_failed: 'journal',
   journal_full: 'journal',
+  journal_read_only: 'journal',
   journal_read_failed: 'journal',
   journal_version_unknown: 'journal',
   // Locks

@@ -76,6 +76,16 @@ export function checkWritable({value, from}: Setting): void {
 
 function unusable(path: string, from: string, cause: unknown): StowpayError {
   const code = (cause as NodeJS.ErrnoException).code ?? 'unknown';
+  if (code === 'EROFS') {
+    return new StowpayError(
+      'journal_read_only',
+      `The disk of the data directory ${path} (from ${from}) is read-only. Nothing was stored.`,
+      {
+        hint: 'Stop selling with this device. A disk that turns read-only is often about to fail: check it.',
+        cause,
+      },
+    );
+  }
   return new StowpayError(
     'data_directory_unusable',
     `The data directory ${path} (from ${from}) cannot be used: ${code}. Nothing was stored.`,

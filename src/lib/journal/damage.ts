@@ -77,6 +77,27 @@ export function diskFull(cause: unknown, path: string): StowpayError {
   );
 }
 
+/** The error of a disk that is read-only, or has turned so. */
+export function readOnlyError(cause: unknown, path: string): StowpayError {
+  return new StowpayError(
+    'journal_read_only',
+    `The disk is read-only (${path}). Nothing was stored and no money was taken by this step.`,
+    {
+      hint:
+        'Stop selling with this device. A disk that turns read-only is often about to fail: copy the data directory, ' +
+        'then check the disk. stowpay status and inspect still show what is stored.',
+      cause,
+    },
+  );
+}
+
+/** The error of a step that failed before anything was written. */
+export function nothingWritten(cause: unknown, path: string): StowpayError {
+  const {code} = cause as NodeJS.ErrnoException;
+  if (code === 'ENOSPC' || code === 'EDQUOT') return diskFull(cause, path);
+  return code === 'EROFS' ? readOnlyError(cause, path) : readFailed(cause, path);
+}
+
 /** The error of a journal that could not be read or recovered: nothing was written by this step. */
 export function readFailed(cause: unknown, path: string): StowpayError {
   const code = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;

@@ -20,7 +20,7 @@ export function* readHistory(
       throw damagedError({segment, line: 1, byte: 0, reason});
     }
     position = {...position, segment, offset: 0};
-    const file = storage.open(join(directory, segment));
+    const file = storage.open(join(directory, segment), 'read');
     try {
       const limit = mark?.segment === segment ? mark.offset : null;
       const commits = commitsOf(file, key, position, Math.min(file.size(), limit ?? file.size()));

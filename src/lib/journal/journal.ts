@@ -12,7 +12,15 @@ import type {Storage} from '../storage/storage.js';
 import {indexOf, readCheckpoint, writeCheckpoint} from './checkpoint.js';
 import type {Place} from './closed-index.js';
 import {cutSegment, cutTail} from './cut.js';
-import {damagedError, diskFull, lockedError, lostError, readFailed, writeFailed} from './damage.js';
+import {
+  damagedError,
+  lockedError,
+  lostError,
+  nothingWritten,
+  readFailed,
+  readOnlyError,
+  writeFailed,
+} from './damage.js';
 import {encodeCommit, recordOf} from './encode.js';
 import {dropClosed, emptyFold, type Fold, placeRecord} from './fold.js';
 import {readHistory} from './history.js';
@@ -101,7 +109,7 @@ export class FileJournal implements Journal {
     try {
       return this.#healthy(this.#refreshUnlocked());
     } catch {
-      return this.#underLock(() => this.#viewLocked());
+      return this.#aloneWith(() => this.#viewLocked());
     }
   }
 
@@ -193,7 +201,7 @@ export class FileJournal implements Journal {
   }
 
   verify(): Promise<JournalHealth> {
-    return this.#underLock(() => {
+    return this.#aloneWith(() => {
       const {health} = this.#viewLocked();
       if (!health.ok) return health;
       return verifyAll(this.#storage, this.#directory, this.#keys, this.#currentMark());
@@ -221,7 +229,13 @@ export class FileJournal implements Journal {
     this.#draining = false;
   }
 
+  /** For reading: a disk that nobody can write to needs no lock. */
+  async #aloneWith<T>(act: () => T): Promise<T> {
+    return this.#lock.file.readOnly === true ? act() : this.#underLock(act);
+  }
+
   async #underLock<T>(act: () => T): Promise<T> {
+    if (this.#lock.file.readOnly === true) throw readOnlyError(null, this.#lock.file.path);
     const done = await this.#lock.exclusively(this.#waitMs, () => {
       if (!this.#lock.isCurrent()) throw replaced(this.#lock.file.path);
       return act();
@@ -241,7 +255,9 @@ export class FileJournal implements Journal {
       this.#forget();
       if (error instanceof StowpayError && error.code === 'journal_write_failed') this.#failed = error;
       const told = error instanceof StowpayError ? error : readFailed(error, this.#directory);
-      for (const {reject} of batch) reject(told);
+      // Nothing of it was stored: outcomes must not fail with the sales they would have shared a commit with.
+      if (told.code === 'journal_full' && batch.length > 1) for (const one of batch) this.#commit([one]);
+      else for (const {reject} of batch) reject(told);
       return;
     }
     for (const resolve of written) resolve();
@@ -311,7 +327,7 @@ export class FileJournal implements Journal {
     try {
       fillReserve(this.#storage, this.#directory);
     } catch (error) {
-      throw diskFull(error, this.#directory);
+      throw nothingWritten(error, this.#directory);
     }
   }
 

@@ -148,7 +148,7 @@ function foldFile({key}: Source, fold: Fold, file: StorageFile, end: number, tic
 
 function openSegment({storage, directory}: Source, segment: string): StorageFile {
   try {
-    return storage.open(join(directory, segment));
+    return storage.open(join(directory, segment), 'read');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     throw missing(segment, 'this segment is missing');

@@ -50,6 +50,8 @@ export class PaymentLocks {
   owned(seq: number): boolean {
     if (this.#held.has(seq)) return true;
     const file = this.#open();
+    // Nobody can own anything where nothing can be written.
+    if (file.file.readOnly === true) return false;
     if (!file.tryLock(seq, 1)) return true;
     file.unlock(seq, 1);
     return false;

@@ -32,7 +32,7 @@ export function readSegment(
   offset: number,
   limit: number | null,
 ): {readonly bytes: Buffer; readonly size: number} {
-  const file = storage.open(join(directory, segment));
+  const file = storage.open(join(directory, segment), 'read');
   try {
     const size = file.size();
     const end = limit === null ? size : Math.min(size, limit);
@@ -54,7 +54,7 @@ export function readLine(
 ): Buffer | null {
   const path = join(directory, segment);
   if (!storage.has(path)) return null;
-  const file = storage.open(path);
+  const file = storage.open(path, 'read');
   try {
     const size = file.size();
     for (let length = LINE_BYTES; ; length *= 8) {

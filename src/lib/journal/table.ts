@@ -75,7 +75,7 @@ export class Table {
 
   static open(storage: Storage, directory: string, key: Buffer, info: TableInfo): Table {
     try {
-      return new Table(info, storage.open(join(directory, info.name)), key);
+      return new Table(info, storage.open(join(directory, info.name), 'read'), key);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
       throw new BrokenTable(`${info.name} is missing`);

@@ -1,7 +1,7 @@
 import {join} from 'node:path';
 import type {EventBody} from '../core/events.js';
 import type {Storage, StorageFile} from '../storage/storage.js';
-import {diskFull, writeFailed} from './damage.js';
+import {diskFull, nothingWritten, writeFailed} from './damage.js';
 import {releaseReserve, sells} from './reserve.js';
 import type {Position} from './scan.js';
 import {segmentName} from './segments.js';
@@ -76,8 +76,8 @@ export class SegmentWriter {
     try {
       this.#file = fresh ? this.#storage.create(path) : this.#storage.open(path);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOSPC') throw diskFull(error, path);
-      throw writeFailed(error, path);
+      // Opening stores nothing; a new segment that is empty is nothing either.
+      throw nothingWritten(error, path);
     }
     return this.#file;
   }

@@ -29,8 +29,8 @@ export const disk: Storage = {
   makeDirectory(directory) {
     makePath(directory);
   },
-  open(path) {
-    return diskFile(path, openSync(path, constants.O_RDWR));
+  open(path, mode) {
+    return diskFile(path, openSync(path, mode === 'read' ? constants.O_RDONLY : constants.O_RDWR));
   },
   create(path) {
     return diskFile(path, openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600));

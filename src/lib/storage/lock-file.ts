@@ -19,10 +19,14 @@ function locks(): NativeLocks {
 
 /** A lock file on the real disk, held as OFD locks: never stale, seen across containers that share the directory. */
 export function openLockFile(path: string): LockFile {
-  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+  const {fd, readOnly} = openFile(path);
   return {
     path,
-    tryLock: (offset, length) => locks().tryLock(fd, offset, length),
+    readOnly,
+    tryLock: (offset, length) => {
+      if (readOnly) throw Object.assign(new Error(`EROFS: ${path}`), {code: 'EROFS'});
+      return locks().tryLock(fd, offset, length);
+    },
     unlock: (offset, length) => locks().unlock(fd, offset, length),
     read: (offset, length) => {
       const buffer = Buffer.alloc(length);
@@ -34,4 +38,13 @@ export function openLockFile(path: string): LockFile {
     isCurrent: () => names(path, fd),
     close: () => closeSync(fd),
   };
+}
+
+function openFile(path: string): {readonly fd: number; readonly readOnly: boolean} {
+  try {
+    return {fd: openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600), readOnly: false};
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EROFS') throw error;
+    return {fd: openSync(path, constants.O_RDONLY), readOnly: true};
+  }
 }

@@ -20,6 +20,8 @@ export interface StorageFile {
  */
 export interface LockFile {
   readonly path: string;
+  /** The disk is read-only: it can be read, not locked. Nobody else can lock it or write there either. */
+  readonly readOnly?: boolean;
   /** Tries once. Length 0 means to the end of the file. */
   tryLock(offset: number, length: number): boolean;
   unlock(offset: number, length: number): void;
@@ -40,8 +42,8 @@ export interface Storage {
   /** Names in a directory, sorted; null when there is no such directory. */
   list(directory: string): readonly string[] | null;
   makeDirectory(directory: string): void;
-  /** Opens for reading and writing. Creates nothing. */
-  open(path: string): StorageFile;
+  /** Opens for reading and writing, or only for reading, as a read-only disk allows it too. Creates nothing. */
+  open(path: string, mode?: 'read'): StorageFile;
   /** Creates exclusively (mode 0600) and opens; not yet durable. */
   create(path: string): StorageFile;
   /** Opens a lock file, creating it (mode 0600) where there is none. Locks nothing yet. */

@@ -96,8 +96,15 @@ export async function checkSafeToWipe(parts: Parts, capturedElsewhere: boolean):
 
 /** Under the lock: what every process has acknowledged up to now. */
 async function freshState(parts: Parts): Promise<{readonly state: State}> {
-  const {result} = await parts.journals.open().transact((state) => ({events: [], result: state}));
-  return {state: result};
+  const journal = parts.journals.open();
+  try {
+    const {result} = await journal.transact((state) => ({events: [], result: state}));
+    return {state: result};
+  } catch (error) {
+    // Where nobody can write, a look without the lock is as good.
+    if (error instanceof StowpayError && error.code === 'journal_read_only') return journal.view();
+    throw error;
+  }
 }
 
 function verdict(health: JournalHealth, blocking: SafetyCheck['blocking']): StowpayError | null {

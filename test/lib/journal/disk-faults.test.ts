@@ -74,6 +74,28 @@ describe('journal on a failing disk', () => {
     journal.close();
   });
 
+  it('writes an outcome on a full disk although it waits together with sales', async () => {
+    const journal = open();
+    await write(journal, createdEvent('pay_A'), storedEvent('pay_A'));
+    // The first alone, the three together, the second sale, the outcome until the reserve is given up.
+    storage.fail('write', 'ENOSPC', {path: SEGMENT, times: 4});
+    storage.fail('write', 'ENOSPC', {path: /reserve$/, times: 99});
+    const answers = await Promise.all([
+      write(journal, createdEvent('pay_first')),
+      write(journal, createdEvent('pay_B')),
+      write(journal, declinedEvent('pay_A')),
+      write(journal, createdEvent('pay_C')),
+    ]);
+    expect(answers.map((answer) => (answer as {code?: string}).code)).to.deep.equal([
+      'journal_full',
+      'journal_full',
+      undefined,
+      'journal_full',
+    ]);
+    expect(await states(journal)).to.deep.equal({pay_A: 'declined'});
+    journal.close();
+  });
+
   for (const operation of ['write', 'sync'] as const) {
     it(`takes a failed ${operation} as final: nothing more is written, the next process cuts what nobody was told`, async () => {
       const journal = open();
