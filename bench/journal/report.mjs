@@ -42,10 +42,16 @@ function goals(results) {
       .filter((row) => !(ownRow(rows).single.ratio > row.single.ratio))
       .map(({name}) => `${name} at ${number(history)}`),
   );
+  const missing = new Set(
+    results.compared.flatMap(({rows}) => rows.filter(({error}) => error !== null)).map(({name}) => name),
+  );
   const {syncs} = results;
   const opened = results.looks.filter((one) => one.open?.first !== undefined);
   const growth = opened.length < 2 ? Number.NaN : opened.at(-1).open.first / opened[0].open.first;
   const largest = opened.at(-1)?.payments;
+  const unseen = results.looks
+    .filter((one) => one.open?.first === undefined)
+    .map(({payments}) => number(payments));
   return table(
     ['goal', 'measured', ''],
     [
@@ -62,17 +68,17 @@ function goals(results) {
       [
         'exactly one sync of the segment a commit',
         syncs.error ?? `${number(syncs.segment)} in ${number(syncs.commits)} commits`,
-        verdict(syncs.segment === syncs.commits),
+        verdict(syncs.segment === syncs.commits && syncs.preloaded === syncs.segment + syncs.other),
       ],
       [
         'faster than every durable store, at every size',
-        slower.length === 0 ? 'yes' : `slower than ${slower.join(', ')}`,
-        verdict(slower.length === 0),
+        `${slower.length === 0 ? 'yes' : `slower than ${slower.join(', ')}`}${missing.size === 0 ? '' : `; not measured: ${[...missing].join(', ')}`}`,
+        verdict(slower.length === 0 && missing.size === 0),
       ],
       [
         `opening costs the same with any history (≤ ${GOALS.flat} × of an empty journal)`,
-        `${ratio(growth)} × with ${number(largest)}`,
-        verdict(growth <= GOALS.flat),
+        `${ratio(growth)} × with ${number(largest)}${unseen.length === 0 ? '' : `; not measured with ${unseen.join(', ')}`}`,
+        verdict(growth <= GOALS.flat && unseen.length === 0),
       ],
     ],
   );
@@ -91,17 +97,18 @@ const NOTES = {
 function comparison(results, {history, floor, rows}) {
   const [slowest, fastest] = floor.range;
   const cells = rows.map(({name, error, single, many, turns}) => {
-    if (error !== null) return [name, `not measured: ${error}`, '', '', '', '', '', ''];
+    if (error !== null) return [name, `not measured: ${error}`, '', '', '', '', '', '', ''];
     const mark = turns < results.plan.rounds ? ` (${turns} rounds)` : '';
     return [
       `${name}${mark}`,
       rate(single.rate),
       ratio(single.ratio),
-      rate(many.rate),
-      ratio(many.ratio),
       perRecord(single.syncs),
       perRecord(single.flushes),
       number(single.bytes),
+      rate(many.rate),
+      ratio(many.ratio),
+      number(many.syncs * results.waiting, 1),
     ];
   });
   const spread = `${rate(floor.rate)} (${rate(slowest)} … ${rate(fastest)})`;
@@ -109,17 +116,18 @@ function comparison(results, {history, floor, rows}) {
     'store',
     'records/s',
     '÷ floor',
-    `${results.waiting} waiting`,
-    '÷ floor',
     'syncs',
     'flushes',
     'bytes',
+    `${results.waiting} waiting`,
+    '÷ floor',
+    `syncs per ${results.waiting}`,
   ];
   return [
     `### ${number(history)} payments in the store`,
     '',
     table(heads, [
-      ['floor in C', spread, '1.00', '', '', '1.00', perRecord(floor.flushes), number(floor.bytes)],
+      ['floor in C', spread, '1.00', '1.00', perRecord(floor.flushes), number(floor.bytes), '', '', ''],
       ...cells,
     ]),
   ].join('\n');
@@ -142,7 +150,7 @@ function looksTable({looks}) {
     ],
     looks.map(({payments, error, open, find, verify}) =>
       error !== undefined
-        ? [number(payments), error, '', '', '', '', '', '', '', '']
+        ? [number(payments), error, '', '', '', '', '', '', '', '', '']
         : [
             number(payments),
             cell(open, ({first}) => number(first, 2)),
@@ -175,11 +183,12 @@ function syncsText({syncs}) {
 }
 
 function facts(results) {
-  const {machine, background, plan, lengths, date, seconds, quick} = results;
+  const {machine, background, plan, lengths, date, seconds, words} = results;
+  const command = ['npm run bench:journal', ...(words.length > 0 ? ['--', ...words] : [])].join(' ');
   const versions = Object.entries(results.versions).map(([name, version]) => `${name} ${version}`);
   return [
-    `Made by \`npm run bench:journal${quick ? ' -- --quick' : ''}\` on ${date}, in ${seconds} s: ${machine.cores} cores, ` +
-      `${machine.fileSystem} ${machine.kernel}, Node ${machine.node}. ` +
+    `Made by \`${command}\` on ${date}, in ${seconds} s: ${machine.cores} cores, ` +
+      `${machine.fileSystem}, ${machine.kernel}, Node ${machine.node}. ` +
       `${versions.join(', ')}.`,
     '',
     `Medians of ${plan.rounds} rounds. In each, every store has a turn of ${plan.turnMs} ms in its own process, between ` +
@@ -204,7 +213,8 @@ export function report(results) {
     'A record is one half of a sale: `payment.created`, then `payment.accepted_offline` with sealed card data. The others ' +
       'write the same JSON under a key of its own. *Syncs*, *flushes* and *bytes* are per record: what the process asked ' +
       'for, what the device was told, and what it wrote at once (what a store leaves in memory comes later, or never). ' +
-      'A store with less than one sync a record loses acknowledged payments in a power cut.',
+      'A store with less than one sync a record loses acknowledged payments in a power cut. What is written in the turns ' +
+      'adds to the history: lowdb slows down by it already at 0.',
     names.map((name) => `- ${name}: ${NOTES[name]}`).join('\n'),
     ...results.compared.map((one) => comparison(results, one)),
     '## Syncs of a commit',

@@ -1,6 +1,6 @@
 // What the journal costs, beside the disk's own floor and beside other stores, in one run.
 //
-//   npm run bench:journal -- [--quick] [--no-million] [--update] [--directory <on a real disk>]
+//   npm run bench:journal -- [--quick] [--million | --no-million] [--update] [--directory <on a real disk>]
 import {execFileSync, fork, spawnSync} from 'node:child_process';
 import {existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
@@ -16,6 +16,7 @@ const build = join(here, 'build');
 const {values: flags} = parseArgs({
   options: {
     quick: {type: 'boolean', default: false},
+    million: {type: 'boolean', default: false},
     'no-million': {type: 'boolean', default: false},
     update: {type: 'boolean', default: false},
     directory: {type: 'string', default: build},
@@ -24,18 +25,25 @@ const {values: flags} = parseArgs({
 
 const PLAN = flags.quick
   ? {sizes: [0, 1000], rounds: 4, turnMs: 100, floorMs: 40, looks: 3, commits: 300}
-  : {sizes: [0, 1000, 10_000, 100_000], rounds: 9, turnMs: 150, floorMs: 75, looks: 5, commits: 1000};
+  : {sizes: [0, 1000, 10_000, 100_000], rounds: 7, turnMs: 120, floorMs: 60, looks: 5, commits: 1000};
 const MILLION = 1_000_000;
 /** The million is left out where preparing it would take longer than this. */
 const MILLION_PREPARE_MS = 120_000;
 const MILLION_BYTES = 4e9;
 const LOOK_TIMEOUT_MS = 30_000;
-const PREPARE_TIMEOUT_MS = 180_000;
+const PREPARE_TIMEOUT_MS = 300_000;
 /** A store that needs longer than this for a record is not asked for a hundred at once, nor in every round. */
 const SLOW_RECORD_MS = 100;
 const SLOW_ROUNDS = 2;
 const WAITING = 100;
-const STORES = ['stowpay', 'better-sqlite3', 'level', 'jsonl-db', 'nedb', 'lowdb-durable', 'lowdb'];
+/**
+ * Stores of one group take turns. Those that leave their writing to the kernel, or write everything each time, have
+ * a group of their own: what they leave behind would slow the syncs of the others.
+ */
+const GROUPS = [
+  ['stowpay', 'better-sqlite3', 'level', 'jsonl-db'],
+  ['nedb', 'lowdb-durable', 'lowdb'],
+];
 
 function say(text) {
   process.stderr.write(`${text}\n`);
@@ -163,7 +171,7 @@ function medians(turns) {
   return Object.fromEntries(keys.map((key) => [key, median(turns.map((one) => one[key] ?? Number.NaN))]));
 }
 
-/** Every store at one length of history, in turns. */
+/** Every store at one length of history. */
 async function compare(work, history, lines) {
   const floor = {
     directory: work,
@@ -171,42 +179,53 @@ async function compare(work, history, lines) {
     lengths: lines.map((line) => Buffer.byteLength(line) + 1),
     turns: [],
   };
+  const rows = [];
+  for (const names of GROUPS) rows.push(...(await takeTurns(work, history, lines, names, floor)));
+  rmSync(floor.file, {force: true});
+  const rates = floor.turns.map(({rate}) => rate);
+  return {history, floor: {...medians(floor.turns), range: [Math.min(...rates), Math.max(...rates)]}, rows};
+}
+
+async function takeTurns(work, history, lines, names, floor) {
   const stores = [];
-  for (const name of STORES) {
+  for (const name of names) {
     const store = startStore(name, join(work, `${name}-${history}`), history, lines);
     const {error} = await store.ready;
     stores.push({store, error, single: [], many: []});
     if (error !== undefined) say(`  ${name}: ${error}`);
   }
+  // What the preparation left in memory is written before anybody is measured.
+  execFileSync('sync', ['-f', work]);
   for (let round = 0; round < PLAN.rounds; round += 1) {
     // A different order in each round, so that nobody always follows the same neighbour.
     for (let n = 0; n < stores.length; n += 1)
       await roundOf(stores[(n + round) % stores.length], floor, round);
   }
   for (const {store} of stores) await store.end();
-  for (const name of STORES) rmSync(join(work, `${name}-${history}`), {recursive: true, force: true});
-  rmSync(floor.file, {force: true});
-  const rates = floor.turns.map(({rate}) => rate);
-  const range = [Math.min(...rates), Math.max(...rates)];
-  const rows = stores.map(({store, error, single, many}) => ({
+  for (const name of names) rmSync(join(work, `${name}-${history}`), {recursive: true, force: true});
+  return stores.map(({store, error, single, many}) => ({
     name: store.name,
     error: error ?? null,
     turns: single.length,
     single: medians(single),
     many: medians(many),
   }));
-  return {history, floor: {...medians(floor.turns), range}, rows};
 }
 
 async function roundOf(entry, floor, round) {
-  if (entry.error !== undefined) return;
-  const slow = entry.single.length > 0 && entry.single[0].rate < 1000 / SLOW_RECORD_MS;
-  if (slow && round >= SLOW_ROUNDS) return;
+  if (entry.error !== undefined || (isSlow(entry) && round >= SLOW_ROUNDS)) return;
   const single = await turn(entry.store, floor, 1);
-  if (single.error === undefined) entry.single.push(single);
-  const many = slow || single.rate < 1000 / SLOW_RECORD_MS ? {} : await turn(entry.store, floor, WAITING);
-  if (many.rate !== undefined) entry.many.push(many);
-  entry.error = single.error ?? many.error;
+  entry.error = single.error;
+  if (entry.error !== undefined) return;
+  entry.single.push(single);
+  if (isSlow(entry)) return;
+  const many = await turn(entry.store, floor, WAITING);
+  entry.error = many.error;
+  if (entry.error === undefined) entry.many.push(many);
+}
+
+function isSlow({single}) {
+  return single.length > 0 && single[0].rate < 1000 / SLOW_RECORD_MS;
 }
 
 /** One task on a journal in a fresh process; an error says why there is no result. */
@@ -248,16 +267,19 @@ function look(work, payments) {
   return result;
 }
 
-/** The million is worth its time only where it can be prepared quickly. */
+/** The million is worth its time only where it can be prepared quickly, or where it is asked for. */
 function millionIn(work, looks) {
-  if (flags.quick || flags['no-million']) return null;
+  if (!flags.million && (flags.quick || flags['no-million'])) return null;
   const last = looks.at(-1);
-  if ((last.prepareMs ?? Number.POSITIVE_INFINITY) * (MILLION / last.payments) > MILLION_PREPARE_MS) {
-    return {payments: MILLION, error: 'left out: preparing it takes too long here'};
+  const expected = (last.prepareMs ?? Number.POSITIVE_INFINITY) * (MILLION / Math.max(1, last.payments));
+  if (!flags.million && expected > MILLION_PREPARE_MS) {
+    const error = `left out: preparing it would take ${Math.round(expected / 1000)} s here (ask with --million)`;
+    return {payments: MILLION, error};
   }
   const {bavail, bsize} = statfsSync(work);
   if (bavail * bsize < MILLION_BYTES)
     return {payments: MILLION, error: 'left out: not enough room on the disk'};
+  say('The same with a million …');
   return look(work, MILLION);
 }
 
@@ -279,7 +301,6 @@ async function run(work) {
     say(`Opening, finding and verifying with ${size} payments …`);
     looks.push(look(work, size));
   }
-  say('The same with a million …');
   const million = millionIn(work, looks);
   if (million !== null) looks.push(million);
   const compared = [];
@@ -290,7 +311,7 @@ async function run(work) {
   return {
     date: new Date(started).toISOString().slice(0, 10),
     seconds: Math.round((Date.now() - started) / 1000),
-    quick: flags.quick,
+    words: process.argv.slice(2).filter((word) => /^--(quick|million|no-million)$/.test(word)),
     plan: PLAN,
     waiting: WAITING,
     lengths: lines.map((line) => Buffer.byteLength(line) + 1),
@@ -317,6 +338,7 @@ if (inMemory(flags.directory))
 const work = mkdtempSync(join(flags.directory, 'data-'));
 process.on('exit', () => rmSync(work, {recursive: true, force: true}));
 process.on('SIGINT', () => process.exit(130));
+process.on('SIGTERM', () => process.exit(143));
 const text = report(await run(work));
 process.stdout.write(text);
 if (flags.update) writeFileSync(join(root, 'docs', 'BENCHMARKS.md'), text);

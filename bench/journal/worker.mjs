@@ -38,9 +38,15 @@ function tell(message) {
   return new Promise((resolve) => process.send(message, resolve));
 }
 
+/** One line, without a path of this machine: it goes into the table. */
+function reasonOf(error) {
+  const [line] = String(error?.message ?? error).split('\n');
+  return line.replace(/ imported from .*/, '').replace(/(\/[^\s/'"]+)+\//g, '…/');
+}
+
 const opened = await open().then(
   (store) => ({store}),
-  (error) => ({error: String(error?.message ?? error).split('\n')[0]}),
+  (error) => ({error: reasonOf(error)}),
 );
 await tell(opened.error === undefined ? {ready: true} : {error: opened.error});
 if (opened.error !== undefined) process.exit(1);
@@ -59,6 +65,6 @@ process.on('message', async (message) => {
     }
     await tell(await turn(store, message));
   } catch (error) {
-    await tell({error: String(error?.message ?? error).split('\n')[0]});
+    await tell({error: reasonOf(error)});
   }
 });
