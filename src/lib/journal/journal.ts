@@ -219,6 +219,8 @@ export class FileJournal implements Journal {
   async #drain(): Promise<void> {
     if (this.#draining) return;
     this.#draining = true;
+    // Whoever asks in the same turn of the event loop shares the commit.
+    await null;
     while (this.#waiting.length > 0) {
       try {
         await this.#underLock(() => this.#commit(this.#waiting.splice(0)));

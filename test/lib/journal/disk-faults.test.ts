@@ -43,6 +43,16 @@ describe('journal on a failing disk', () => {
     journal.close();
   });
 
+  it('syncs once for a hundred who wait', async () => {
+    const journal = open();
+    await write(journal, createdEvent('pay_A'));
+    storage.log();
+    await Promise.all(Array.from({length: 100}, (_, n) => write(journal, createdEvent(`pay_${n}`))));
+    expect(storage.log()).to.deep.equal(['write 000000000001.jsonl', 'sync 000000000001.jsonl']);
+    expect(Object.keys(await states(journal))).to.have.length(101);
+    journal.close();
+  });
+
   for (const short of [0, 1, 100]) {
     it(`stores nothing on a full disk (${short} bytes fit), says so, and goes on when there is room`, async () => {
       const journal = open();
