@@ -52,6 +52,8 @@ export interface JournalOptions {
 
 const LOCK_WAIT_MS = 10_000;
 const CHECKPOINT_RECORDS = 256;
+/** The part of it that is a long tail when a process ends. */
+const LONG_TAIL = 4;
 
 interface Waiting {
   readonly decide: (state: State) => Decision<unknown>;
@@ -80,6 +82,8 @@ export class FileJournal implements Journal {
   #nextCheckpoint = 0;
   #waiting: Waiting[] = [];
   #draining = false;
+  /** This process appended to the journal. */
+  #wrote = false;
   /** Set by a failed write or sync: this process never writes again. */
   #failed: StowpayError | null = null;
 
@@ -209,6 +213,7 @@ export class FileJournal implements Journal {
   }
 
   close(): void {
+    this.#checkpointAtClose();
     this.#fold?.index?.close();
     this.#shown?.index?.close();
     this.#writer.close();
@@ -320,6 +325,7 @@ export class FileJournal implements Journal {
       // Synced, but not acknowledged: whether it stands depends on who opens the journal next.
       throw writeFailed(error, this.#lock.file.path);
     }
+    this.#wrote = true;
     for (const place of scanned) placeRecord(fold, place);
     if (end.segment !== fold.position.segment) fold.segments = (fold.segments ?? 0) + 1;
     fold.position = end;
@@ -352,10 +358,10 @@ export class FileJournal implements Journal {
    * Lets go of closed payments and refreshes the checkpoint, if it is time. The records are durable and told; a
    * checkpoint is a cache, so that a fault here only means that the next start reads more.
    */
-  #checkpoint(): void {
+  #checkpoint(records = this.#checkpointRecords): void {
     const fold = this.#fold;
     if (fold === null || fold.index === null || fold.position.seq < this.#nextCheckpoint) return;
-    if (fold.tail < Math.max(this.#checkpointRecords, fold.state.payments.size)) return;
+    if (fold.tail < Math.max(records, fold.state.payments.size)) return;
     // A segment that is begun and empty holds no record a checkpoint could stand after.
     if (fold.position.offset === 0) return;
     const {tables} = fold.index;
@@ -367,6 +373,22 @@ export class FileJournal implements Journal {
     } catch {
       this.#nextCheckpoint = fold.position.seq + this.#checkpointRecords;
       this.#forget();
+    }
+  }
+
+  /** A process that wrote leaves no long tail for the next one to read. Best effort: nobody waits for it. */
+  #checkpointAtClose(): void {
+    const fold = this.#fold;
+    if (!this.#wrote || this.#failed !== null || fold === null || !this.#lock.tryLock()) return;
+    try {
+      const mark = this.#currentMark();
+      const {segment, offset} = fold.position;
+      const newest = mark?.segment === segment && mark.offset === offset && this.#lock.isCurrent();
+      if (newest) this.#checkpoint(this.#checkpointRecords / LONG_TAIL);
+    } catch {
+      // The mark could not be read: the next process will say so.
+    } finally {
+      this.#lock.unlock();
     }
   }
 

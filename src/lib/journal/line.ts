@@ -40,10 +40,14 @@ export function encodeLine(
   rec: string,
   privateBase64: string | null,
 ): {bytes: Buffer; mac: string} {
-  const mac = macOf(key, Buffer.from(rec, 'utf8'));
+  const recBytes = Buffer.from(rec, 'utf8');
+  const mac = macOf(key, recBytes);
   const middle = privateBase64 === null ? '' : `","private":"${privateBase64}`;
-  return {bytes: Buffer.from(`{"mac":"${mac}${middle}","rec":${rec}}\n`, 'utf8'), mac};
+  const head = Buffer.from(`{"mac":"${mac}${middle}","rec":`, 'latin1');
+  return {bytes: Buffer.concat([head, recBytes, LINE_TAIL]), mac};
 }
+
+const LINE_TAIL = Buffer.from('}\n');
 
 /** Cuts a line (without its newline) into its parts; null when it has not the form of one. */
 export function sliceLine(line: Buffer): LineSlices | null {

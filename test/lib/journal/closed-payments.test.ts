@@ -206,6 +206,22 @@ describe('closed payments', () => {
     journal.close();
   });
 
+  it('leave no long tail behind a process that ends, and none while another one writes', async () => {
+    const {directory, open} = await world();
+    const checkpoint = join(directory, 'journal', 'checkpoint.json');
+    const [journal, other] = [open(), open()];
+    await fill(journal, 3);
+    await other.transact(() => ({events: [createdEvent('pay_other')], result: null}));
+    journal.close();
+    expect(existsSync(checkpoint), 'it does not know of the newest record').to.equal(false);
+    other.close();
+    expect(existsSync(checkpoint)).to.equal(true);
+    const next = open();
+    expect([...(await next.view()).state.payments.keys()]).to.deep.equal(['pay_open', 'pay_other']);
+    expect(await next.story(id(1))).to.have.length(3);
+    next.close();
+  });
+
   it('says damaged when a segment before the checkpoint is missing, and still shows what it knows', async () => {
     const {directory, open} = await world();
     const writer = open();
