@@ -23,15 +23,16 @@ export function* readHistory(
     const file = storage.open(join(directory, segment), 'read');
     try {
       const limit = mark?.segment === segment ? mark.offset : null;
-      const commits = commitsOf(file, key, position, Math.min(file.size(), limit ?? file.size()));
+      const openEnd = limit === null && segment === segments.at(-1);
+      const commits = commitsOf(file, key, position, Math.min(file.size(), limit ?? file.size()), openEnd);
       let next = commits.next();
       for (; next.done !== true; next = commits.next()) {
         position = next.value.end;
         for (const {record} of next.value.records) yield {record, segment};
       }
       const broken = next.value;
-      const torn = broken?.kind === 'tear' && limit === null && segment === segments.at(-1);
-      if (broken !== null && !torn) throw brokenError(storage, directory, segment, broken);
+      if (broken !== null && !(broken.kind === 'tear' && openEnd))
+        throw brokenError(storage, directory, segment, broken);
     } finally {
       file.close();
     }

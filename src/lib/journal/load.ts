@@ -123,21 +123,28 @@ function loadSegment(
     if (size < offset || (limit !== null && limit < offset)) {
       throw damaged(segment, Math.min(size, limit ?? size), 'the journal ends before its checkpoint');
     }
-    const broken = foldFile(source, fold, file, Math.min(size, limit ?? size), tick);
+    const openEnd = isLast && limit === null;
+    const broken = foldFile(source, fold, file, Math.min(size, limit ?? size), openEnd, tick);
     if (limit !== null && size < limit) {
       throw damaged(segment, size, `the file has ${size} bytes, but ${limit} were synced`);
     }
     if (broken === null) return null;
-    if (broken.kind === 'tear' && isLast && limit === null)
-      return {segment, offset: broken.commit_start, size};
+    if (broken.kind === 'tear' && openEnd) return {segment, offset: broken.commit_start, size};
     throw brokenError(source.storage, source.directory, segment, broken);
   } finally {
     file.close();
   }
 }
 
-function foldFile({key}: Source, fold: Fold, file: StorageFile, end: number, tick: () => void): Break | null {
-  const commits = commitsOf(file, key, fold.position, end);
+function foldFile(
+  {key}: Source,
+  fold: Fold,
+  file: StorageFile,
+  end: number,
+  openEnd: boolean,
+  tick: () => void,
+): Break | null {
+  const commits = commitsOf(file, key, fold.position, end, openEnd);
   for (;;) {
     const next = commits.next();
     if (next.done === true) return next.value;

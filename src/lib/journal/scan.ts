@@ -53,12 +53,15 @@ const WINDOW_BYTES = 1024 * 1024;
 /**
  * The whole commits of a segment from `from` to byte `end`, verified, in windows: memory does not grow with the
  * segment. Returns why it stopped before `end`, or null.
+ *
+ * @param openEnd nothing says that what stands before `end` was ever synced: the last commit may be torn
  */
 export function* commitsOf(
   file: Pick<StorageFile, 'read'>,
   key: Buffer,
   from: Position,
   end: number,
+  openEnd = false,
   windowBytes = WINDOW_BYTES,
 ): Generator<ScannedCommit, Break | null> {
   let position = from;
@@ -66,7 +69,7 @@ export function* commitsOf(
   while (position.offset < end) {
     const length = Math.min(window, end - position.offset);
     const last = position.offset + length === end;
-    const {commits, broken} = scan(key, file.read(position.offset, length), position);
+    const {commits, broken} = scan(key, file.read(position.offset, length), position, openEnd && last);
     yield* commits;
     position = commits.at(-1)?.end ?? position;
     if (last) return broken;
@@ -107,8 +110,9 @@ const NEWLINE = 0x0a;
  * Every line is checked alone (MAC) and in its place (seq, prev, commit).
  *
  * @param bytes the segment's content from `from.offset` on
+ * @param openEnd see `commitsOf`
  */
-export function scan(key: Buffer, bytes: Buffer, from: Position): ScanResult {
+export function scan(key: Buffer, bytes: Buffer, from: Position, openEnd = false): ScanResult {
   const commits: ScannedCommit[] = [];
   let pending: ScannedRecord[] = [];
   let commitStart = from.offset;
@@ -145,9 +149,29 @@ export function scan(key: Buffer, bytes: Buffer, from: Position): ScanResult {
       commitStart = offset;
     }
   }
-  if (pending.length === 0) return {commits, broken: null};
+  if (pending.length === 0) return openEnd ? withoutHollow(commits, bytes, from) : {commits, broken: null};
   const reason = 'the last commit ends before its last record';
   return {commits, broken: {kind: 'tear', commit_start: commitStart, at: from.offset + cursor, reason}};
+}
+
+/**
+ * Private parts stand outside the MAC. A page of one may be all that a power cut took of the last commit; then it is
+ * torn, although every line verifies. Anywhere else such a hole is damage of that one payment.
+ */
+function withoutHollow(commits: ScannedCommit[], bytes: Buffer, from: Position): ScanResult {
+  const last = commits.at(-1);
+  const hollow = last?.records.find(({private: kept}) => {
+    if (kept === null) return false;
+    const start = kept.start - from.offset;
+    return bytes.subarray(start, start + kept.length).includes(0);
+  });
+  const [first] = last?.records ?? [];
+  if (hollow === undefined || first === undefined) return {commits, broken: null};
+  const where = {commit_start: first.line_start, at: hollow.line_start};
+  return {
+    commits: commits.slice(0, -1),
+    broken: {...where, kind: 'tear', reason: 'a part of its sealed card data is missing'},
+  };
 }
 
 function parseLine(key: Buffer, line: Buffer, terminated: boolean, at: number): ParsedLine {

@@ -36,11 +36,12 @@ function* readSegments(
     position = {...position, segment, offset: 0};
     const limit = mark?.segment === segment ? mark.offset : null;
     const {bytes} = readSegment(storage, directory, segment, 0, limit);
-    const {commits, broken} = scan(key, bytes, position);
+    const openEnd = limit === null && segment === segments.at(-1);
+    const {commits, broken} = scan(key, bytes, position, openEnd);
     position = commits.at(-1)?.end ?? position;
     yield {segment, bytes, commits};
-    const torn = broken?.kind === 'tear' && limit === null && segment === segments.at(-1);
-    if (broken !== null && !torn) throw brokenError(storage, directory, segment, broken);
+    if (broken !== null && !(broken.kind === 'tear' && openEnd))
+      throw brokenError(storage, directory, segment, broken);
   }
 }
 

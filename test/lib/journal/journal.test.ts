@@ -164,6 +164,26 @@ describe('journal', () => {
     after.close();
   });
 
+  it('cuts a commit of whose sealed data a page was lost: the rest of the line verifies without it', async () => {
+    const {open, clock, segment} = await world();
+    const journal = open();
+    await write(journal, createdEvent('pay_A'));
+    const acknowledged = readFileSync(segment()).length;
+    await write(journal, createdEvent('pay_B'), storedEvent('pay_B'));
+    journal.close();
+    const bytes = readFileSync(segment());
+    const sealed = bytes.indexOf('"private":"', acknowledged) + 11;
+    bytes.fill(0, sealed + 8, sealed + 60);
+    writeFileSync(segment(), bytes);
+    clock.reboot();
+    const after = open();
+    expect(await ids(after), 'not even shown').to.deep.equal(['pay_A']);
+    await write(after, createdEvent('pay_C'));
+    expect(await ids(after)).to.deep.equal(['pay_A', 'pay_C']);
+    expect((await after.verify()).ok).to.equal(true);
+    after.close();
+  });
+
   it('cuts bytes beyond the synced mark: nobody was ever told they were safe', async () => {
     const {open, segment} = await world();
     const journal = open();
