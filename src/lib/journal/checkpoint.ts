@@ -71,6 +71,7 @@ export function readCheckpoint(storage: Storage, directory: string, key: Buffer)
     state,
     privates,
     redactable: new Set(released),
+    unsynced: new Set(),
     places: new Map(body.places.map(([id, places]) => [id, [...places]])),
     index,
     segments: body.segments,

@@ -25,6 +25,8 @@ export interface Fold {
   readonly privates: Map<string, PrivatePlace>;
   /** Payments that closed and whose private part may still stand in the file. */
   readonly redactable: Set<string>;
+  /** Segments in which sealed data was found blank, by somebody who may not have synced it. */
+  readonly unsynced: Set<string>;
   /** Where the records of the payments in `state` stand. */
   readonly places: Map<string, Place[]>;
   /** The closed payments that left `state`; null where they were only counted, for reading without the lock. */
@@ -48,6 +50,7 @@ export function emptyFold(index: ClosedIndex | null = null): Fold {
     state: {...emptyState(), references: new IndexedReferences([], index)},
     privates: new Map(),
     redactable: new Set(),
+    unsynced: new Set(),
     places: new Map(),
     index,
     segments: null,

@@ -29,7 +29,7 @@ import {isBlank, privateDigest} from './line.js';
 import {loadTail, type Source, standsOn, type Tear} from './load.js';
 import {readMark, type SyncedMark, writeMark} from './mark.js';
 import {PaymentLocks} from './payment-locks.js';
-import {redactClosed} from './redaction.js';
+import {redactClosed, syncBlanks} from './redaction.js';
 import type {IndexedReferences} from './references.js';
 import {fillReserve, sells} from './reserve.js';
 import {recordOfLine} from './scan.js';
@@ -326,6 +326,7 @@ export class FileJournal implements Journal {
       throw writeFailed(error, this.#lock.file.path);
     }
     this.#wrote = true;
+    fold.unsynced.delete(end.segment);
     for (const place of scanned) placeRecord(fold, place);
     if (end.segment !== fold.position.segment) fold.segments = (fold.segments ?? 0) + 1;
     fold.position = end;
@@ -339,10 +340,15 @@ export class FileJournal implements Journal {
     }
   }
 
-  /** The records are durable and told; a fault here only stops this process from writing more. */
   #redact(): void {
+    const fold = this.#fold;
+    if (fold !== null) this.#redacting(() => redactClosed(this.#storage, this.#directory, fold));
+  }
+
+  /** The records are durable and told; a fault here only stops this process from writing more. */
+  #redacting(act: () => void): void {
     try {
-      if (this.#fold !== null) redactClosed(this.#storage, this.#directory, this.#fold);
+      act();
     } catch (error) {
       this.#forget();
       const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
@@ -365,6 +371,8 @@ export class FileJournal implements Journal {
     // A segment that is begun and empty holds no record a checkpoint could stand after.
     if (fold.position.offset === 0) return;
     const {tables} = fold.index;
+    this.#redacting(() => syncBlanks(this.#storage, this.#directory, fold));
+    if (this.#failed !== null) return;
     try {
       this.#indexClosed(fold);
       writeCheckpoint(this.#storage, this.#directory, this.#keys.checkpoint, fold);

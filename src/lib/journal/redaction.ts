@@ -13,13 +13,34 @@ export function redactClosed(storage: Storage, directory: string, fold: Fold): v
     const segment = fold.privates.get(payment)?.segment;
     if (segment !== undefined) bySegment.set(segment, [...(bySegment.get(segment) ?? []), payment]);
   }
-  for (const [segment, payments] of bySegment)
-    redactSegment(storage, join(directory, segment), fold, payments);
+  for (const [segment, payments] of bySegment) redactSegment(storage, directory, segment, fold, payments);
   fold.redactable.clear();
 }
 
-function redactSegment(storage: Storage, path: string, fold: Fold, payments: readonly string[]): void {
-  const file = storage.open(path);
+/**
+ * Makes durable what other processes blanked. Call it before a checkpoint lets go of those payments: from then on
+ * nobody looks at their bytes again, and a power cut must not bring them back.
+ */
+export function syncBlanks(storage: Storage, directory: string, fold: Fold): void {
+  for (const segment of fold.unsynced) {
+    const file = storage.open(join(directory, segment));
+    try {
+      file.sync();
+    } finally {
+      file.close();
+    }
+  }
+  fold.unsynced.clear();
+}
+
+function redactSegment(
+  storage: Storage,
+  directory: string,
+  segment: string,
+  fold: Fold,
+  payments: readonly string[],
+): void {
+  const file = storage.open(join(directory, segment));
   try {
     let changed = false;
     for (const payment of payments) {
@@ -31,6 +52,9 @@ function redactSegment(storage: Storage, path: string, fold: Fold, payments: rea
       }
     }
     if (changed) file.sync();
+    // Blank already: whoever did it may have died before the sync.
+    if (changed) fold.unsynced.delete(segment);
+    else fold.unsynced.add(segment);
     for (const payment of payments) fold.privates.delete(payment);
   } finally {
     file.close();
