@@ -1,3 +1,4 @@
+import {createPrivateKey} from 'node:crypto';
 import {apply} from '../../src/lib/core/apply.js';
 import {freesReference} from '../../src/lib/core/decide.js';
 import type {EventBody, JournalRecord} from '../../src/lib/core/events.js';
@@ -8,7 +9,8 @@ import {initialiseJournal} from '../../src/lib/journal/genesis.js';
 import {FileJournal} from '../../src/lib/journal/journal.js';
 import {type DiskImage, filesOf, find, without} from '../support/disk-image.js';
 import {createdEvent, storedEvent} from '../support/events.js';
-import {simulatedDisk} from '../support/simulated-disk.js';
+import {type SimulatedDisk, simulatedDisk} from '../support/simulated-disk.js';
+import {nothingLanded} from './power-cuts.js';
 import {type Attempt, clockOfBoot, DATA, type Run} from './run.js';
 
 /** What a disk may look like after a crash at a point of a run, and what was known then. */
@@ -42,40 +44,53 @@ export async function violationsOf(run: Run, state: CrashState): Promise<readonl
 async function examine(run: Run, state: CrashState, found: string[]): Promise<void> {
   const disk = simulatedDisk(state.image, run.mutation);
   const clock = clockOfBoot(state.boot);
-  const open = (on = disk): FileJournal =>
-    new FileJournal({
-      storage: on.process('next').storage,
-      directory: DATA,
-      clock,
-      lockWaitMs: 0,
-      ...run.sizes,
-    });
-  const attempts = run.attempts.filter((attempt) => demandOf(attempt, state.point) !== 'absent');
+  const open = (on = disk): FileJournal => openOn(on, run, state.boot);
   if (run.initialised === null || run.initialised > state.point) {
     await initialiseJournal(disk.process('next').storage, DATA, clock, 'machine');
   }
   const journal = open();
   const seen = await look(journal, found, 'before anything is written');
+  checkBeginning(disk.image, seen.records, found);
   const present = matchHistory(seen.records, run.attempts, state.point, found);
 
   const {references} = await probe(journal, seen.fold);
   const after = await look(journal, found, 'after the next commit');
-  if (JSON.stringify(payments(after.records)) !== JSON.stringify([...payments(seen.records), ...probed(after)])) {
+  if (
+    JSON.stringify(payments(after.records)) !== JSON.stringify([...payments(seen.records), ...probed(after)])
+  ) {
     found.push('what was shown before the next commit is not what is there after it, and the commit');
   }
   checkReferences(seen.fold, references, found);
   await checkPrivate(journal, after.fold, present, found);
   await checkStories(journal, after, found);
   checkKept(disk.image, state.image, after.records, seen.records, run, found);
-  checkRemoved(disk.image, after.fold, attempts, found);
+  await checkRemoved(disk, run, state, after, found);
   const {ok, damage} = await journal.verify();
   if (!ok) found.push(`verify: ${damage?.message}`);
   journal.close();
 
-  const again = open();
-  same(after, await look(again, found, 'opened again'), 'opened again', found);
-  again.close();
+  await showsTheSame(open(), after, 'opened again', found);
   await withoutCaches(disk.image, run, after, open, found);
+}
+
+function openOn(disk: SimulatedDisk, {sizes}: Run, boot: number): FileJournal {
+  const {storage} = disk.process('next');
+  return new FileJournal({storage, directory: DATA, clock: clockOfBoot(boot), lockWaitMs: 0, ...sizes});
+}
+
+const identities = new WeakSet<Buffer>();
+
+/** What genesis gives a device, it has: a journal that begins, and a whole identity. */
+function checkBeginning(image: DiskImage, [first]: readonly JournalRecord[], found: string[]): void {
+  if (first?.type !== 'journal.opened') found.push(`the journal begins with ${first?.type ?? 'nothing'}`);
+  const identity = filesOf(image).get(`${DATA}/identity.key`)?.cache ?? Buffer.alloc(0);
+  if (identities.has(identity)) return;
+  try {
+    createPrivateKey(identity);
+    identities.add(identity);
+  } catch {
+    found.push(`the identity of the device is no key: ${identity.length} bytes`);
+  }
 }
 
 /** A checkpoint and its index are a cache: the journal says the same without them. */
@@ -83,21 +98,18 @@ async function withoutCaches(
   image: DiskImage,
   run: Run,
   after: Look,
-  open: (on: ReturnType<typeof simulatedDisk>) => FileJournal,
+  open: (on: SimulatedDisk) => FileJournal,
   found: string[],
 ): Promise<void> {
   if (find(image, `${DATA}/journal/checkpoint.json`) === null) return;
   const bare = without(without(image, `${DATA}/journal/checkpoint.json`), `${DATA}/journal/index`);
-  const journal = open(simulatedDisk(bare, run.mutation));
-  same(after, await look(journal, found, 'without checkpoint'), 'without checkpoint', found);
-  journal.close();
+  await showsTheSame(open(simulatedDisk(bare, run.mutation)), after, 'without its checkpoint', found);
 }
 
 interface Look {
   readonly records: readonly JournalRecord[];
   /** The fold of all of them, nothing dropped. */
   readonly fold: State;
-  readonly shown: string;
 }
 
 /** What the journal shows, held against a fold of its own history. */
@@ -107,6 +119,11 @@ async function look(journal: FileJournal, found: string[], when: string): Promis
   const records: JournalRecord[] = [];
   for await (const {record} of journal.history()) records.push(record);
   const fold = records.reduce(apply, emptyState());
+  checkShown(state, fold, when, found);
+  return {records, fold};
+}
+
+function checkShown(state: State, fold: State, when: string, found: string[]): void {
   const [counted, expected] = [tallies(state, nobodyRunning), tallies(fold, nobodyRunning)];
   if (JSON.stringify(counted) !== JSON.stringify(expected)) {
     found.push(`${when} the counts are not those of the history: ${JSON.stringify({counted, expected})}`);
@@ -118,7 +135,6 @@ async function look(journal: FileJournal, found: string[], when: string): Promis
     }
   }
   for (const id of state.payments.keys()) if (!fold.payments.has(id)) found.push(`${when} ${id} is invented`);
-  return {records, fold, shown: JSON.stringify(counted)};
 }
 
 function mayLeave(payment: Payment): boolean {
@@ -126,9 +142,13 @@ function mayLeave(payment: Payment): boolean {
   return bucket === 'done' && payment.state !== 'declined' && !payment.unclaimed && !payment.leftover;
 }
 
-function same(a: Look, b: Look, when: string, found: string[]): void {
-  if (JSON.stringify(a.records) !== JSON.stringify(b.records)) found.push(`${when} the history is another`);
-  if (a.shown !== b.shown) found.push(`${when} the counts are others: ${a.shown} ${b.shown}`);
+/** Another opening shows the same: the same payments as far as both still list them, the same counts, to the same record. */
+async function showsTheSame(journal: FileJournal, after: Look, when: string, found: string[]): Promise<void> {
+  const {state, health} = await journal.view();
+  if (!health.ok) throw new Error(`${when} it looks damaged: ${health.damage?.message}`);
+  checkShown(state, after.fold, when, found);
+  if (health.seq !== after.records.length) found.push(`${when} it ends at record ${health.seq}`);
+  journal.close();
 }
 
 export function demandOf({began, settled}: Attempt, point: number): Demand {
@@ -164,8 +184,14 @@ function payments(records: readonly JournalRecord[]): string[] {
   return records.filter((record) => 'payment' in record).map(textOf);
 }
 
+const texts = new WeakMap<EventBody | JournalRecord, string>();
+
 function textOf(event: EventBody | JournalRecord): string {
-  return `${event.type} ${'payment' in event ? event.payment : ''} ${JSON.stringify(event.data)}`;
+  const known = texts.get(event);
+  if (known !== undefined) return known;
+  const text = `${event.type} ${'payment' in event ? event.payment : ''} ${JSON.stringify(event.data)}`;
+  texts.set(event, text);
+  return text;
 }
 
 function probed({records}: Look): string[] {
@@ -217,7 +243,9 @@ async function checkPrivate(
     const expected = private_data === 'present' ? sealed.get(local_id) : null;
     const read = await journal.privateData(local_id);
     if (JSON.stringify(read) !== JSON.stringify(expected ?? null)) {
-      found.push(`the sealed data of ${local_id} (${private_data}) reads ${read === null ? 'nothing' : 'else'}`);
+      found.push(
+        `the sealed data of ${local_id} (${private_data}) reads ${read === null ? 'nothing' : 'else'}`,
+      );
     }
   }
 }
@@ -247,34 +275,65 @@ function checkKept(
     if (record.type !== 'journal.recovered') continue;
     const {segment, offset, bytes, kept_as} = record.data;
     const kept = files.get(`${DATA}/journal/damaged/${kept_as}`)?.cache;
-    const cut = filesOf(before).get(`${DATA}/journal/${segment}`)?.cache.subarray(offset, offset + bytes);
+    const cut = filesOf(before)
+      .get(`${DATA}/journal/${segment}`)
+      ?.cache.subarray(offset, offset + bytes);
     const expected = index < seen.length ? run.kept.get(kept_as) : cut;
-    if (kept === undefined || expected === undefined || !kept.equals(expected)) {
+    if (kept === undefined || expected === undefined || !holds(kept, expected)) {
       found.push(`the ${bytes} bytes cut off ${segment} are not kept as ${kept_as}`);
     }
   }
 }
 
-/** Sealed data of payments that are closed stands nowhere any more: not in the cache and not on the platter. */
-function checkRemoved(
-  image: DiskImage,
-  fold: State,
-  attempts: readonly Attempt[],
+/** The same bytes, where they are not blanked. */
+function holds(kept: Buffer, cut: Buffer): boolean {
+  return kept.length === cut.length && kept.every((byte, at) => byte === cut[at] || byte === 0x20);
+}
+
+/**
+ * Sealed data that nobody needs any more stands in no file: of payments that are closed, and of commits that were cut
+ * off. What still stands on the platter is removed by the first writer after a power cut.
+ */
+async function checkRemoved(
+  disk: SimulatedDisk,
+  run: Run,
+  state: CrashState,
+  after: Look,
   found: string[],
-): void {
-  const files = [...filesOf(image)].filter(([path]) => !path.endsWith('/reserve'));
-  for (const event of attempts.flatMap(({events}) => events)) {
-    if (!('private' in event) || event.private === undefined) continue;
-    if (fold.payments.get(event.payment)?.private_data !== 'released') continue;
-    for (const [path, {cache, durable}] of files) {
-      for (const part of partsOf(event.private)) {
-        const where = cache.includes(part) ? 'the file' : durable.includes(part) ? 'the platter' : null;
-        if (where === null) continue;
-        found.push(`sealed data of ${event.payment}, which is closed, still stands on ${where} in ${path}`);
-        break;
-      }
-    }
+): Promise<void> {
+  const gone = run.attempts
+    .filter((attempt) => demandOf(attempt, state.point) !== 'absent')
+    .flatMap(({events}) => events)
+    .flatMap((event) => ('private' in event && event.private !== undefined ? [event] : []))
+    .filter((event) => !needs(after, event));
+  for (const path of standing(disk.image, gone, 'cache'))
+    found.push(`sealed data that must be gone stands in ${path}`);
+  if (standing(disk.image, gone, 'durable').length === 0) return;
+  const cut = simulatedDisk(nothingLanded(disk.image), run.mutation);
+  const journal = openOn(cut, run, state.boot + 1);
+  await journal.transact(() => ({events: [createdEvent(`${PROBE}_2`)], result: null}));
+  journal.close();
+  for (const path of standing(cut.image, gone, 'cache')) {
+    found.push(`sealed data that must be gone is back after a power cut, and stays, in ${path}`);
   }
+}
+
+/** Whether the sealed data of this very record may still be asked for. */
+function needs({fold, records}: Look, event: EventBody & {payment: string}): boolean {
+  if (fold.payments.get(event.payment)?.private_data !== 'present') return false;
+  return records.some((record) => textOf(record) === textOf(event));
+}
+
+function standing(
+  image: DiskImage,
+  events: readonly {readonly private?: PrivateData}[],
+  where: 'cache' | 'durable',
+): readonly string[] {
+  const pieces = events.flatMap((event) => (event.private === undefined ? [] : partsOf(event.private)));
+  return [...filesOf(image)]
+    .filter(([path]) => !path.endsWith('/reserve'))
+    .filter(([, file]) => pieces.some((piece) => file[where].includes(piece)))
+    .map(([path]) => path);
 }
 
 const parts = new WeakMap<PrivateData, readonly string[]>();
@@ -285,7 +344,9 @@ function partsOf(data: PrivateData): readonly string[] {
   if (known === undefined) {
     const base64 = Buffer.from(JSON.stringify(data), 'utf8').toString('base64');
     const distinct = base64.slice(base64.length >> 2, -40);
-    known = Array.from({length: Math.floor(distinct.length / 96)}, (_, n) => distinct.slice(n * 96, n * 96 + 32));
+    known = Array.from({length: Math.floor(distinct.length / 96)}, (_, n) =>
+      distinct.slice(n * 96, n * 96 + 32),
+    );
     parts.set(data, known);
   }
   return known;

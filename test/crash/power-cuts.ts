@@ -65,11 +65,21 @@ export function powerCuts(image: DiskImage, limit: number, random: RandomNumbers
     const combinations = product(choices, Math.ceil(limit / masks.list.length), random);
     if (!combinations.complete) complete = false;
     for (const contents of combinations.list) {
-      const cut = platter(nodes, reached, new Map(open.map((id, index) => [id, contents[index] as Buffer])), image);
+      const cut = platter(
+        nodes,
+        reached,
+        new Map(open.map((id, index) => [id, contents[index] as Buffer])),
+        image,
+      );
       found.set(fingerprint(cut), cut);
     }
   }
   return {images: [...found.values()], complete};
+}
+
+/** The power cut that takes everything no sync has made durable. */
+export function nothingLanded(image: DiskImage): DiskImage {
+  return platter(image.nodes, reachable(image.nodes), new Map(), image);
 }
 
 /** Same for disks that hold the same under the same names. */
@@ -202,7 +212,9 @@ function subsets(
 ): {readonly list: readonly (readonly boolean[])[]; readonly complete: boolean} {
   const each = Array.from({length: count}, (_, index) => index);
   if (count <= ALL_SUBSETS) {
-    const list = Array.from({length: 2 ** count}, (_, mask) => each.map((index) => ((mask >> index) & 1) === 1));
+    const list = Array.from({length: 2 ** count}, (_, mask) =>
+      each.map((index) => ((mask >> index) & 1) === 1),
+    );
     return {list, complete: true};
   }
   const list = [

@@ -7,8 +7,8 @@ import {type DiskImage, filesOf} from '../support/disk-image.js';
 import {
   type SimulatedDisk,
   type SimulatedProcess,
-  simulatedDisk,
   type SyncMutation,
+  simulatedDisk,
 } from '../support/simulated-disk.js';
 
 export const DATA = '/data';
@@ -32,7 +32,7 @@ export interface Run {
   readonly disk: SimulatedDisk;
   readonly sizes: JournalSizes;
   readonly boot: number;
-  readonly mutation: SyncMutation;
+  readonly mutation: SyncMutation | null;
   readonly attempts: readonly Attempt[];
   /** From when on the journal must be there; null while nobody was told. */
   readonly initialised: number | null;
@@ -49,7 +49,7 @@ export interface RunStart {
   readonly image: DiskImage;
   readonly sizes?: JournalSizes;
   readonly boot?: number;
-  readonly mutation?: SyncMutation;
+  readonly mutation?: SyncMutation | null;
   readonly attempts?: readonly Attempt[];
   readonly initialised?: number | null;
 }
@@ -66,7 +66,7 @@ export class Rig {
   readonly #processes = new Map<FileJournal, SimulatedProcess>();
 
   constructor(start: RunStart) {
-    this.disk = simulatedDisk(start.image, start.mutation);
+    this.disk = simulatedDisk(start.image, start.mutation, true);
     this.clock = clockOfBoot(start.boot ?? 1);
     this.sizes = start.sizes ?? {};
     this.attempts = [...(start.attempts ?? [])];
@@ -90,7 +90,13 @@ export class Rig {
   open(name: string): FileJournal {
     const process = this.disk.process(name);
     const {storage} = process;
-    const journal = new FileJournal({storage, directory: DATA, clock: this.clock, lockWaitMs: 500, ...this.sizes});
+    const journal = new FileJournal({
+      storage,
+      directory: DATA,
+      clock: this.clock,
+      lockWaitMs: 500,
+      ...this.sizes,
+    });
     this.#processes.set(journal, process);
     return journal;
   }
@@ -126,7 +132,7 @@ export async function runWorkload(start: RunStart, workload: Workload): Promise<
   const rig = new Rig(start);
   await workload(rig);
   const {disk, sizes, attempts, initialised, from} = rig;
-  const mutation = start.mutation ?? (() => 'kept' as const);
+  const mutation = start.mutation ?? null;
   const kept = new Map(
     [...filesOf(disk.image)].flatMap(([path, file]) =>
       path.includes('/damaged/') ? [[path.slice(path.lastIndexOf('/') + 1), file.cache] as const] : [],

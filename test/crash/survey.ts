@@ -11,7 +11,9 @@ export interface SurveyOptions {
   readonly perPoint: number;
   /** Of the states found, so many are recovered from and crashed again. */
   readonly recoveries: number;
-  readonly mutation?: SyncMutation;
+  readonly mutation?: SyncMutation | null;
+  /** Only every so many points, and deaths in the middle, are looked at. */
+  readonly stride?: number;
   /** Stop at the first violation. */
   readonly hasty?: boolean;
 }
@@ -38,7 +40,7 @@ export async function surveyWorkload(workload: NamedWorkload, options: SurveyOpt
   const random = seededRandom(options.seed);
   const image = workload.bare === true ? emptyImage('data') : await initialised();
   const {name, sizes} = workload;
-  const mutation = options.mutation ?? (() => 'kept');
+  const mutation = options.mutation ?? null;
   const start = {name, image, sizes, mutation, initialised: workload.bare === true ? null : 0};
   const run = await runWorkload(start, workload.run);
   const states: CrashState[] = [];
@@ -59,11 +61,14 @@ export async function surveyKilled(
   const survey = emptySurvey();
   const random = seededRandom(options.seed);
   const image = await initialised();
-  const mutation = options.mutation ?? (() => 'kept');
-  for (let operations = 0; ; operations += 1) {
+  const mutation = options.mutation ?? null;
+  for (let operations = 0; ; operations += options.stride ?? 1) {
     const name = `A killed after ${operations} operations`;
-    const run = await runWorkload({name, image, sizes, mutation, initialised: 0}, killedInTheMiddle(operations));
-    await surveyRun(run, options, random, survey, []);
+    const run = await runWorkload(
+      {name, image, sizes, mutation, initialised: 0},
+      killedInTheMiddle(operations),
+    );
+    await surveyRun(run, {...options, perPoint: Math.ceil(options.perPoint / 4)}, random, survey, []);
     const finished = run.attempts.every(({settled}) => settled !== null);
     if (finished || (options.hasty === true && survey.violations.length > 0)) return survey;
   }
@@ -79,7 +84,7 @@ async function surveyRun(
   for (const [site, count] of run.disk.sites) survey.sites.set(site, (survey.sites.get(site) ?? 0) + count);
   const seen = new Set<string>();
   const {steps} = run.disk;
-  for (let point = run.from; point <= steps.length; point += 1) {
+  for (let point = run.from; point <= steps.length; point += options.stride ?? 1) {
     const image = steps[point]?.before ?? run.disk.image;
     const cuts = powerCuts(image, options.perPoint, random);
     survey.points += 1;
@@ -98,7 +103,8 @@ async function surveyRun(
       seen.add(name);
       survey.states += 1;
       states.push(state);
-      const told = index > 0 && index < shown.length ? {...run, attempts: unsettled(run.attempts, point)} : run;
+      const told =
+        index > 0 && index < shown.length ? {...run, attempts: unsettled(run.attempts, point)} : run;
       for (const violation of await violationsOf(told, state)) {
         survey.violations.push(`${whereOf(run, state, point)}: ${violation}`);
       }
@@ -154,7 +160,10 @@ async function surveyRecovery(
   const name = `recovery of ${whereOf(run, state, state.point)}`;
   const {image, boot} = state;
   const {sizes, mutation} = run;
-  const again = await runWorkload({name, image, boot, sizes, mutation, attempts, initialised: known}, recovering);
+  const again = await runWorkload(
+    {name, image, boot, sizes, mutation, attempts, initialised: known},
+    recovering,
+  );
   await surveyRun({...again, kept: new Map([...run.kept, ...again.kept])}, options, random, survey, []);
 }
 
@@ -167,8 +176,8 @@ let ready: Promise<DiskImage> | null = null;
 
 /** A disk with a journal on it, all of it on the platter. */
 function initialised(): Promise<DiskImage> {
-  ready ??= runWorkload({name: 'genesis', image: emptyImage('data')}, (rig) => rig.initialise()).then(({disk}) =>
-    settled(disk.image),
+  ready ??= runWorkload({name: 'genesis', image: emptyImage('data')}, (rig) => rig.initialise()).then(
+    ({disk}) => settled(disk.image),
   );
   return ready;
 }
@@ -181,4 +190,3 @@ function settled(image: DiskImage): DiskImage {
   }
   return {...image, nodes, pending: []};
 }
-

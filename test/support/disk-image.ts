@@ -179,9 +179,7 @@ function isDoubtful(change: FileChange): boolean {
 function supersedes(change: FileChange, old: FileChange): boolean {
   if (old.kind === 'truncate') return false;
   if (change.kind === 'truncate') return old.offset >= change.size;
-  return (
-    change.offset <= old.offset && change.offset + change.bytes.length >= old.offset + old.bytes.length
-  );
+  return change.offset <= old.offset && change.offset + change.bytes.length >= old.offset + old.bytes.length;
 }
 
 function withNode(image: DiskImage, node: number, value: DiskNode): DiskImage {
