@@ -49,7 +49,7 @@ export type ForwardOutcome =
   | 'in_doubt'
   /** Still stored: no network, a soft decline, or the run was stopped. */
   | 'left'
-  /** Owned by another process now. */
+  /** Owned by another process now, or the whole journal is. */
   | 'busy'
   /** `--dry-run`: it would be sent. */
   | 'planned';
@@ -181,7 +181,7 @@ async function drain(
     if (elsewhere !== null) {
       foreign ??= elsewhere;
       items.push(left(journal, payment, elsewhere.message));
-    } else if (stopped !== null) items.push(left(journal, payment, stopped.message));
+    } else if (stopped !== null) items.push(untried(journal, payment, stopped));
     else if (request.signal?.aborted === true)
       items.push(left(journal, payment, 'interrupted before it was sent'));
     else {
@@ -209,6 +209,8 @@ function misfit(payment: Payment, binding: Binding): ForwardResult['forwarding_f
     return failureOf(error as StowpayError);
   }
 }
+
+type Failure = NonNullable<ForwardResult['forwarding_failure']>;
 
 interface Forwarded {
   readonly done: ForwardItem;
@@ -239,11 +241,33 @@ async function forwardOne(
     if (!(error instanceof StowpayError)) throw error;
     if (error.code === 'payment_busy')
       return {done: item('busy', seen, error.message, seen.state), lost: null};
+    if (error.code === 'journal_locked' || error.code === 'journal_full')
+      return notRecorded(journal, seen, error);
     // The journal itself failed: what was sent may have taken effect, and nothing more can be recorded.
     return {done: item('in_doubt', seen, error.message, seen.state), lost: failureOf(error)};
   } finally {
     claim.release();
   }
+}
+
+/**
+ * A step could not be journalled, and it is known that it was not. Every request that moves money is journalled before
+ * it leaves, so the journal tells whether there is a doubt.
+ */
+async function notRecorded(journal: Journal, seen: Payment, error: StowpayError): Promise<Forwarded> {
+  const payment = await latestOf(journal, seen);
+  const lost = failureOf(error);
+  return {done: stays(payment, lost, abandonedState(payment)), lost};
+}
+
+/** What stopped the run before it says why this payment is where it was. */
+function untried(journal: Journal, payment: Payment, stopped: Failure): ForwardItem {
+  return stays(payment, stopped, statesNow(journal)(payment));
+}
+
+function stays(payment: Payment, {condition, message}: Failure, state: PaymentState): ForwardItem {
+  const outcome = condition === 'locked' ? 'busy' : 'left';
+  return item(state === 'in_doubt' ? 'in_doubt' : outcome, payment, message, state);
 }
 
 function lostBy(last: Settled['last']): ForwardResult['forwarding_failure'] {
@@ -347,7 +371,7 @@ function failure(error: ApiError, condition: Condition): ForwardResult['forwardi
   return {code: error.code ?? error.type, message: error.message, condition};
 }
 
-function failureOf({code, message, condition}: StowpayError): ForwardResult['forwarding_failure'] {
+function failureOf({code, message, condition}: StowpayError): Failure {
   return {code, message, condition};
 }
 
