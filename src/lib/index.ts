@@ -8,6 +8,7 @@ import {checkReadable, checkWritable, dataDirectory, type Setting} from './devic
 import {FileDevice} from './device/device.js';
 import {readPolicy} from './device/policy-file.js';
 import {isLoopback, type ProfileSettings, profileSettings, readApiKey, SANDBOX} from './device/profiles.js';
+import {diskError, onDisk} from './journal/damage.js';
 import {initialiseJournal, journalExists} from './journal/genesis.js';
 import {FileJournal} from './journal/journal.js';
 import {disk} from './storage/disk.js';
@@ -99,23 +100,31 @@ async function chooseProfile(named: Setting | null, journals: Journals): Promise
 function fileJournals(directory: Setting, clock: Clock, lockWaitMs?: number): Journals & {close(): void} {
   let journal: FileJournal | null = null;
   const open = (): FileJournal => {
-    journal ??= new FileJournal({
-      storage: disk,
-      directory: directory.value,
-      clock,
-      ...(lockWaitMs === undefined ? {} : {lockWaitMs}),
-    });
+    journal ??= onDisk(
+      directory.value,
+      () =>
+        new FileJournal({
+          storage: disk,
+          directory: directory.value,
+          clock,
+          ...(lockWaitMs === undefined ? {} : {lockWaitMs}),
+        }),
+    );
     return journal;
   };
   return {
     get exists() {
-      return journalExists(disk, directory.value);
+      return onDisk(directory.value, () => journalExists(disk, directory.value));
     },
     open,
     prepare: () => checkWritable(directory),
     initialise: async () => {
       checkWritable(directory);
-      await initialiseJournal(disk, directory.value, clock, machineId());
+      try {
+        await initialiseJournal(disk, directory.value, clock, machineId());
+      } catch (error) {
+        throw diskError(error, directory.value);
+      }
       return open();
     },
     close: () => journal?.close(),

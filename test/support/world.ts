@@ -87,6 +87,11 @@ export function forwarded(cli: Cli): Promise<ForwardResult> {
   return inProcess(cli, (terminal) => terminal.forward({names: [], limit: null, dryRun: false}));
 }
 
+/** Captures everything on a device that is authorised. */
+export function capturedAll(cli: Cli): Promise<unknown> {
+  return inProcess(cli, (terminal) => terminal.capture({names: [], all: true, amount: null, dryRun: false}));
+}
+
 /** Every payment of a device, or those in these states; newest first. */
 export function payments(cli: Cli, ...states: readonly PaymentState[]): Promise<readonly PaymentIntent[]> {
   return inProcess(cli, (terminal) => terminal.list({names: [], states, buckets: [], limit: null}));

@@ -1,34 +1,25 @@
 import {join} from 'node:path';
 import {expect} from 'chai';
-import type {PaymentIntent} from '../../src/lib/core/payment.js';
 import type {ForwardResult} from '../../src/lib/terminal/forward.js';
+import {
+  AMOUNT,
+  agree,
+  collecting,
+  connectedWorld,
+  inBatches,
+  newWorld,
+  remember,
+  type World,
+  whole,
+} from '../support/agreement.js';
 import type {Cli, Ran} from '../support/cli.js';
 import {type Call, canTrace, killAt, record, type Traced} from '../support/strace.js';
-import {
-  connectedCli,
-  freshCli,
-  inPairs,
-  type Judge,
-  network,
-  payments,
-  skip,
-  startJudge,
-  taken,
-} from '../support/world.js';
+import {inPairs, network, payments, skip, taken} from '../support/world.js';
 
 /** Every call of every command; without it, reads that change nothing are sampled in the last two. */
 const EVERY = process.env.STOWPAY_EVERY_CALL !== undefined;
 /** How many kills one device and its API go through before they are drained and judged. */
 const KILLS_PER_DEVICE = 12;
-const AMOUNT = 1250;
-
-/** A device with an API of its own, and what any process on it ever said about its payments. */
-interface World {
-  readonly cli: Cli;
-  readonly judge: Judge;
-  /** The payment of each reference, as it was first told. */
-  readonly told: Map<string, string>;
-}
 
 /** A command that is killed at each of its calls. */
 interface Scene {
@@ -41,19 +32,6 @@ interface Scene {
   /** What must hold after the kill; leaves the payment of this reference taken. */
   after(world: World, reference: string, killed: Ran): Promise<void>;
 }
-
-async function connectedWorld(): Promise<World> {
-  const judge = await startJudge();
-  const cli = await connectedCli('on', {STOWPAY_SANDBOX_API: judge.url});
-  return {cli, judge, told: new Map()};
-}
-
-async function newWorld(): Promise<World> {
-  const judge = await startJudge();
-  return {cli: freshCli({STOWPAY_SANDBOX_API: judge.url}), judge, told: new Map()};
-}
-
-const collecting = (reference: string) => ['collect', '12.50', 'usd', '--reference', reference, '--json'];
 
 function collectScene(state: 'on' | 'off'): Pick<Scene, 'world' | 'words' | 'after'> {
   return {
@@ -139,44 +117,6 @@ const SCENES: readonly Scene[] = [
   },
 ];
 
-/** Whether a killed process had told its whole answer. */
-function whole({stdout}: Ran): boolean {
-  return stdout.endsWith('\n');
-}
-
-/** Whatever was said of an order once is said of it for ever. */
-function remember({told}: World, reference: string, ran: Ran): void {
-  if (!whole(ran)) return;
-  const {ok, result} = ran.json;
-  expect(ok, `${ran}`).to.equal(true);
-  const {local_id} = result as PaymentIntent;
-  expect(local_id, `${reference}: another payment than was told before`).to.equal(
-    told.get(reference) ?? local_id,
-  );
-  told.set(reference, local_id);
-}
-
-/** Sends and captures everything, and holds the journal against the ledger. */
-async function agree({cli, judge, told}: World): Promise<void> {
-  network(cli, 'on');
-  await cli.ok('forward');
-  await cli.ok('capture', '--all');
-  const check = await cli.run(['status', '--check', '--json']);
-  expect(check.code, `${check}`).to.equal(0);
-  const moved = (await judge.ledger()).filter(({confirms}) => confirms > 0);
-  const captured = await payments(cli, 'captured');
-  const inJournal = captured.map(({local_id, id, reference}) => ({local_id, id, reference}));
-  const inLedger = moved.map(({stowpay_id, id}) => ({
-    local_id: stowpay_id,
-    id,
-    reference: [...told].find(([, localId]) => localId === stowpay_id)?.[0],
-  }));
-  expect(inLedger).to.have.deep.members(inJournal);
-  expect(captured.map(({reference}) => reference)).to.have.members([...told.keys()]);
-  for (const entry of moved)
-    expect(entry).to.include({amount: AMOUNT, amount_captured: AMOUNT, confirms: 1, captures: 1});
-}
-
 /** The calls to be killed at. What the emulated reader only reads in its own memory is no store of ours. */
 function chosen({sampled}: Scene, calls: readonly Call[], {dataDir}: Cli): readonly Call[] {
   if (EVERY) return calls;
@@ -251,12 +191,6 @@ function note(tally: Tally, call: Call, {ran, last}: Traced): void {
   else if (last?.name === call.name && last.touches === call.touches) tally.killed += 1;
   else tally.elsewhere += 1;
   if (whole(ran)) tally.told += 1;
-}
-
-function inBatches<T>(all: readonly T[], size: number): readonly (readonly T[])[] {
-  return Array.from({length: Math.ceil(all.length / size)}, (_, index) =>
-    all.slice(index * size, (index + 1) * size),
-  );
 }
 
 describe('kill -9 at every system call that touches the data directory or a socket', () => {

@@ -98,6 +98,21 @@ export function nothingWritten(cause: unknown, path: string): StowpayError {
   return code === 'EROFS' ? readOnlyError(cause, path) : readFailed(cause, path);
 }
 
+/** Acts on the files of a journal, where nothing was written yet, and says so when the disk does not answer. */
+export function onDisk<T>(path: string, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    throw diskError(error, path);
+  }
+}
+
+/** What the operating system said, as an error of the journal; anything else as it is. */
+export function diskError(error: unknown, path: string): unknown {
+  const errno = error instanceof Error && 'code' in error && /^E[A-Z0-9]+$/.test(String(error.code));
+  return errno ? nothingWritten(error, path) : error;
+}
+
 /** The error of a journal that could not be read or recovered: nothing was written by this step. */
 export function readFailed(cause: unknown, path: string): StowpayError {
   const code = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;

@@ -17,6 +17,7 @@ import {
   lockedError,
   lostError,
   nothingWritten,
+  onDisk,
   readFailed,
   readOnlyError,
   writeFailed,
@@ -138,12 +139,9 @@ export class FileJournal implements Journal {
     await this.view();
     const place = this.#shown?.privates.get(localId);
     if (place === undefined) return null;
-    const {bytes} = readSegment(
-      this.#storage,
-      this.#directory,
-      place.segment,
-      place.start,
-      place.start + place.length,
+    const end = place.start + place.length;
+    const {bytes} = onDisk(this.#directory, () =>
+      readSegment(this.#storage, this.#directory, place.segment, place.start, end),
     );
     if (isBlank(bytes)) return null;
     const base64 = bytes.toString('latin1');

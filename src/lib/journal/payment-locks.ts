@@ -1,6 +1,7 @@
 import type {PaymentClaim} from '../core/ports.js';
 import {FileLock} from '../storage/file-lock.js';
 import type {Storage} from '../storage/storage.js';
+import {diskError, onDisk} from './damage.js';
 
 /** How long to try before a payment counts as owned by somebody: a look at the byte takes microseconds. */
 const PROBE_MS = 60;
@@ -22,10 +23,10 @@ export class PaymentLocks {
 
   /** Owns the payment until released, or null when another process (or another act of this one) does. */
   async claim(seq: number, waitMs: number = PROBE_MS): Promise<PaymentClaim | null> {
-    // Reserved before the first try: acts of one process share the descriptor, so the kernel would grant it twice.
     if (this.#held.has(seq)) return null;
-    this.#held.add(seq);
     const file = this.#open();
+    // Reserved before the first try: acts of one process share the descriptor, so the kernel would grant it twice.
+    this.#held.add(seq);
     if (!(await this.#locked(file, seq, waitMs))) {
       this.#held.delete(seq);
       return null;
@@ -42,7 +43,7 @@ export class PaymentLocks {
       return await file.lock(Math.max(waitMs, PROBE_MS), seq, 1);
     } catch (error) {
       this.#held.delete(seq);
-      throw error;
+      throw diskError(error, this.#path);
     }
   }
 
@@ -64,7 +65,7 @@ export class PaymentLocks {
   }
 
   #open(): FileLock {
-    this.#file ??= new FileLock(this.#storage.openLock(this.#path));
+    this.#file ??= onDisk(this.#path, () => new FileLock(this.#storage.openLock(this.#path)));
     return this.#file;
   }
 }

@@ -210,6 +210,9 @@ function misfit(payment: Payment, binding: Binding): ForwardResult['forwarding_f
   }
 }
 
+/** Errors after which it is known that nothing was written. */
+const KNOWN_UNWRITTEN: readonly string[] = ['journal_locked', 'journal_full', 'journal_read_only'];
+
 type Failure = NonNullable<ForwardResult['forwarding_failure']>;
 
 interface Forwarded {
@@ -241,8 +244,7 @@ async function forwardOne(
     if (!(error instanceof StowpayError)) throw error;
     if (error.code === 'payment_busy')
       return {done: item('busy', seen, error.message, seen.state), lost: null};
-    if (error.code === 'journal_locked' || error.code === 'journal_full')
-      return notRecorded(journal, seen, error);
+    if (KNOWN_UNWRITTEN.includes(error.code)) return notRecorded(journal, seen, error);
     // The journal itself failed: what was sent may have taken effect, and nothing more can be recorded.
     return {done: item('in_doubt', seen, error.message, seen.state), lost: failureOf(error)};
   } finally {
