@@ -1,9 +1,11 @@
 import {createdPayment, foldPayment} from './apply-payment.js';
 import {seenKeys} from './connect-rules.js';
-import type {JournalRecord, PaymentEvent} from './events.js';
+import type {EventBody, JournalRecord, PaymentEvent} from './events.js';
 import {splitKsn} from './ksn.js';
 import type {CardDetails, ReaderDetails} from './payment.js';
 import {type Pairing, referenceKey, type State} from './state.js';
+
+type Repair = Extract<EventBody, {type: 'journal.repaired'}>['data'];
 
 /**
  * The only fold. Total: it never refuses, so that a rule tightened later cannot make an old journal
@@ -15,8 +17,15 @@ export function apply(state: State, record: JournalRecord): State {
   switch (record.type) {
     case 'journal.opened':
       state.device = record.data.device;
+      state.machine = record.data.machine;
       return state;
     case 'journal.recovered':
+    case 'journal.lost':
+      return state;
+    case 'journal.repaired':
+      return applyRepair(state, record.data);
+    case 'journal.adopted':
+      state.machine = record.data.machine;
       return state;
     case 'reader.paired':
       return applyPairing(state, {...record.data, at: record.at});
@@ -25,6 +34,14 @@ export function apply(state: State, record: JournalRecord): State {
     default:
       return applyToPayment(state, record);
   }
+}
+
+/** What the first record told may be among what was lost. */
+function applyRepair(state: State, repair: Repair): State {
+  state.device ??= repair.device;
+  state.machine = repair.machine;
+  state.orphans = [...new Set([...state.orphans, ...repair.orphans])];
+  return state;
 }
 
 function applyPairing(state: State, pairing: Pairing): State {

@@ -84,6 +84,7 @@ export const ERROR_CODES = {
   reader_connection_offline_pairing_unseen_disabled: 'reader',
   // Journal
   journal_damaged: 'journal',
+  journal_cloned: 'journal',
   journal_write_failed: 'journal',
   journal_full: 'journal',
   journal_read_only: 'journal',

@@ -27,6 +27,25 @@ export type EventBody =
         kept_as: string;
       };
     }
+  /** Takes the sequence number of a record that a repair could not save. */
+  | {type: 'journal.lost'; data: {reason: string; segment: string; byte: number}}
+  | {
+      type: 'journal.repaired';
+      data: {
+        device: string;
+        machine: string | null;
+        /** The lines were taken as they read, without proof: the key was lost. */
+        rekeyed: boolean;
+        lost: readonly LostRange[];
+        quarantined: readonly string[];
+        /** Payments whose first record is lost: that they were is known, not what they were. */
+        orphans: readonly string[];
+        /** Directory below `damaged/` that holds everything as it was before. */
+        kept_as: string;
+      };
+    }
+  /** A person said that this machine goes on with the journal. Machines by their digest. */
+  | {type: 'journal.adopted'; data: {machine: string | null; previous: string | null}}
   | {
       type: 'reader.paired';
       data: {
@@ -157,6 +176,17 @@ export type EventBody =
     }
   | {type: 'payment.claimed'; payment: string; data: Record<string, never>};
 
+/** Records that a repair could not save, and where they stood. Null: how many is not known. */
+export interface LostRange {
+  readonly segment: string;
+  /** 1-based. */
+  readonly line: number;
+  readonly byte: number;
+  readonly first_seq: number | null;
+  readonly last_seq: number | null;
+  readonly reason: string;
+}
+
 export type EventType = EventBody['type'];
 export type PaymentEvent = Extract<EventBody, {payment: string}>;
 
@@ -164,6 +194,9 @@ export type PaymentEvent = Extract<EventBody, {payment: string}>;
 export const EVENT_VERSIONS: Readonly<Record<EventType, number>> = {
   'journal.opened': 1,
   'journal.recovered': 1,
+  'journal.lost': 1,
+  'journal.repaired': 1,
+  'journal.adopted': 1,
   'reader.paired': 1,
   'payment.created': 1,
   'payment.authorizing': 1,

@@ -1,6 +1,6 @@
 import type {CardAnswer, CardRead, ReaderInput, SealedCardData} from './card.js';
 import type {Decision} from './decide.js';
-import type {JournalRecord} from './events.js';
+import type {JournalRecord, LostRange} from './events.js';
 import type {PrivateData} from './payment.js';
 import type {State} from './state.js';
 
@@ -274,6 +274,73 @@ export interface Journal {
   /** Verifies every line of every segment, under the lock. */
   verify(): Promise<JournalHealth>;
   close(): void;
+}
+
+/** One place of a journal that is wrong. */
+export interface JournalDamage {
+  readonly segment: string;
+  /** 1-based. */
+  readonly line: number;
+  readonly byte: number;
+  readonly reason: string;
+  /** The payment it concerns, as far as the bytes still tell. */
+  readonly payment: string | null;
+}
+
+/** Everything that is wrong with a journal. */
+export interface JournalReport {
+  readonly device: string | null;
+  readonly segments: number;
+  /** Records that verify. */
+  readonly records: number;
+  readonly bytes: number;
+  readonly damage: readonly JournalDamage[];
+  /** What is not damage and yet worth knowing. */
+  readonly notes: readonly string[];
+  /** It belongs to another machine. */
+  readonly cloned: boolean;
+}
+
+export interface RepairRequest {
+  /** The device, as a person typed it; null: only say what would be done. */
+  readonly confirm: string | null;
+  /** Write everything anew with a new key: the old one is lost, and with it the proof. */
+  readonly rekey: boolean;
+}
+
+export interface RepairReport {
+  /** What has to be typed to confirm. */
+  readonly device: string;
+  /** `none`: there was nothing to repair. `finished`: one that was interrupted before was brought to its end. */
+  readonly outcome: 'none' | 'planned' | 'repaired' | 'finished';
+  readonly rekeyed: boolean;
+  readonly lost: readonly LostRange[];
+  readonly quarantined: readonly {readonly payment: string; readonly reason: string}[];
+  readonly orphans: readonly string[];
+  /** Segments that are written anew. */
+  readonly rebuilt: readonly string[];
+  /** Directory that holds everything as it was; null while nothing was changed. */
+  readonly kept_in: string | null;
+}
+
+export interface AdoptReport {
+  readonly device: string;
+  /** False when the journal was this machine's already. */
+  readonly needed: boolean;
+  readonly adopted: boolean;
+}
+
+/** What a person does about a journal that is damaged. Everything it throws is a StowpayError. */
+export interface JournalCare {
+  /** Reads everything, under the journal's lock. */
+  survey(): Promise<JournalReport>;
+  /**
+   * Rebuilds the journal from what verifies; everything as it was is kept. Throws `payment_busy`, `journal_locked`,
+   * `journal_damaged` (nothing to rebuild from), `journal_version_unknown`, `invalid_usage` (another device's name).
+   */
+  repair(request: RepairRequest): Promise<RepairReport>;
+  /** Says that this machine goes on with the journal. */
+  adopt(confirm: string | null): Promise<AdoptReport>;
 }
 
 // ---------------------------------------------------------------- Device

@@ -45,6 +45,10 @@ export interface State {
   /** Newest time each reader type, location and reader was seen online. */
   readonly seen: Map<string, Pairing>;
   device: string | null;
+  /** Digest of the machine this journal belongs to; null while none is known. */
+  machine: string | null;
+  /** Payments whose first record is lost: only a person can find out what became of them. */
+  orphans: readonly string[];
   /** Time of the newest record, ms; null for an empty journal. */
   last_at: number | null;
   last_forwarded_at: string | null;
@@ -59,6 +63,8 @@ export function emptyState(): State {
     paired: null,
     seen: new Map(),
     device: null,
+    machine: null,
+    orphans: [],
     last_at: null,
     last_forwarded_at: null,
   };

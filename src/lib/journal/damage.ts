@@ -1,7 +1,8 @@
+import {join} from 'node:path';
 import {StowpayError} from '../core/errors.js';
 import type {Storage} from '../storage/storage.js';
+import {lineOfByte} from './lines.js';
 import type {Break} from './scan.js';
-import {readSegment} from './segments.js';
 
 export interface Damage {
   readonly segment: string;
@@ -13,10 +14,18 @@ export interface Damage {
 
 /** Where a break stands, with the line a person would look at. */
 export function locate(storage: Storage, directory: string, segment: string, broken: Break): Damage {
-  const {bytes} = readSegment(storage, directory, segment, 0, broken.at);
-  let line = 1;
-  for (const byte of bytes) if (byte === 0x0a) line += 1;
-  return {segment, line, byte: broken.at, reason: broken.reason};
+  return damageAt(storage, directory, segment, broken.at, broken.reason);
+}
+
+/** Damage at a byte of a segment, with the line that byte stands in. */
+export function damageAt(
+  storage: Storage,
+  directory: string,
+  segment: string,
+  byte: number,
+  reason: string,
+): Damage {
+  return {segment, line: lineOfByte(storage, join(directory, segment), byte), byte, reason};
 }
 
 /** The error of a damaged journal. Reads go on; nothing is written any more. */
@@ -27,8 +36,33 @@ export function damagedError(damage: Damage): StowpayError {
     `The journal is damaged: segment ${segment}, line ${line}, byte ${byte}: ${reason}. ` +
       'Nothing was changed; payments recorded before that place are still readable.',
     {
-      hint: 'Stop selling with this device. Copy the whole data directory, then have a person look at it. Do not wipe.',
+      hint:
+        'Stop selling with this device and do not wipe. stowpay journal verify lists all damage; copy the whole data ' +
+        'directory before stowpay journal repair.',
       details: {...damage},
+    },
+  );
+}
+
+/** The error of a journal whose repair was begun and not finished: what lies there is half old, half new. */
+export function unfinishedRepairError(directory: string): StowpayError {
+  return new StowpayError(
+    'journal_damaged',
+    `A repair of the journal in ${directory} was not finished. Nothing is read or written until it is; nothing is lost.`,
+    {hint: 'Run stowpay journal repair again: it goes on where it was stopped.'},
+  );
+}
+
+/** The error of a journal that belongs to another machine. */
+export function clonedError(): StowpayError {
+  return new StowpayError(
+    'journal_cloned',
+    'This data directory was copied from another machine (or the machine’s id changed). Two devices that forward the ' +
+      'same payments could charge them twice, so nothing was written.',
+    {
+      hint:
+        'If the other device is still in use, do not sell or forward here. If this one takes its place for good: ' +
+        'stowpay journal adopt.',
     },
   );
 }
@@ -133,5 +167,17 @@ export function lockedError(waitMs: number): StowpayError {
     'journal_locked',
     `Another process held the journal for more than ${waitMs / 1000} s. Nothing was changed by this command.`,
     {hint: 'Run the command again shortly. If it stays so, look for a stowpay process that hangs.'},
+  );
+}
+
+/** The error of a data directory without a journal. */
+export function notFoundError(directory: string): StowpayError {
+  return new StowpayError(
+    'journal_not_found',
+    `There is no stowpay journal in ${directory}. This says nothing about payments stored elsewhere.`,
+    {
+      hint: 'Check --data-dir or STOWPAY_DATA_DIR. A new device begins with stowpay connect.',
+      details: {data_directory: directory},
+    },
   );
 }

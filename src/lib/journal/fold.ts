@@ -3,7 +3,6 @@ import {freesReference} from '../core/decide.js';
 import {type Payment, STATES} from '../core/payment.js';
 import {addTo, emptyState, nobodyRunning, referenceKey, type State} from '../core/state.js';
 import type {ClosedIndex, ClosedPayment, Place} from './closed-index.js';
-import {damagedError} from './damage.js';
 import {IndexedReferences} from './references.js';
 import type {Position, ScannedCommit, ScannedRecord} from './scan.js';
 import {firstSeqOf} from './segments.js';
@@ -61,15 +60,22 @@ export function emptyFold(index: ClosedIndex | null = null): Fold {
   };
 }
 
-/** Folds whole commits. */
-export function foldCommits(fold: Fold, commits: readonly ScannedCommit[]): void {
+/**
+ * Folds whole commits.
+ * @param damagedAt the error of damage at a byte of a segment
+ */
+export function foldCommits(
+  fold: Fold,
+  commits: readonly ScannedCommit[],
+  damagedAt: (segment: string, byte: number, reason: string) => Error,
+): void {
   for (const commit of commits) {
     for (const scanned of commit.records) foldRecord(fold, scanned);
     fold.position = commit.end;
     const {expected} = fold;
     if (expected?.seq === commit.end.seq && expected.mac !== commit.end.mac) {
       const reason = `record ${expected.seq} is not the one the checkpoint was written after`;
-      throw damagedError({segment: commit.end.segment, line: 0, byte: commit.end.line_start, reason});
+      throw damagedAt(commit.end.segment, commit.end.line_start, reason);
     }
   }
 }

@@ -1,23 +1,28 @@
-import {createHash, randomUUID} from 'node:crypto';
+import {randomUUID} from 'node:crypto';
 import {join} from 'node:path';
 import type {Clock} from '../core/ports.js';
 import {rfc3339} from '../core/time.js';
 import {createDurable} from '../storage/durable.js';
 import {FileLock} from '../storage/file-lock.js';
 import type {Storage} from '../storage/storage.js';
-import {lockedError, lostError} from './damage.js';
+import {lockedError, lostError, unfinishedRepairError} from './damage.js';
 import {encodeCommit, recordOf} from './encode.js';
 import {START} from './fold.js';
 import {createKeys, readKeys} from './keys.js';
+import {machineDigest} from './machine.js';
 import {fillReserve} from './reserve.js';
-import {listSegments, segmentName, segmentsLost} from './segments.js';
+import {isBeingRepaired, listSegments, segmentName, segmentsLost} from './segments.js';
 
 const LOCK_WAIT_MS = 10_000;
 
 /** True when a journal was initialised in this data directory, also when its segments are gone since. */
 export function journalExists(storage: Storage, dataDirectory: string): boolean {
   const directory = join(dataDirectory, 'journal');
-  return listSegments(storage, directory).length > 0 || segmentsLost(storage, directory);
+  return (
+    listSegments(storage, directory).length > 0 ||
+    segmentsLost(storage, directory) ||
+    isBeingRepaired(storage, directory)
+  );
 }
 
 /**
@@ -36,6 +41,7 @@ export async function initialiseJournal(
   const lock = new FileLock(storage.openLock(join(directory, 'lock')));
   try {
     if (!(await lock.lock(LOCK_WAIT_MS))) throw lockedError(LOCK_WAIT_MS);
+    if (isBeingRepaired(storage, directory)) throw unfinishedRepairError(directory);
     if (segmentsLost(storage, directory)) throw lostError(directory);
     if (journalExists(storage, dataDirectory)) return;
     createKeys(storage, dataDirectory);
@@ -54,8 +60,7 @@ function createFirstSegment(
 ): void {
   const directory = join(dataDirectory, 'journal');
   const stamp = {at: rfc3339(clock.now()), boot: clock.boot, mono: clock.mono()};
-  const machine =
-    machineId === null ? null : createHash('sha256').update(`stowpay ${machineId}`).digest('base64url');
+  const machine = machineDigest(machineId);
   const event = {
     type: 'journal.opened' as const,
     data: {format: 1 as const, device: `dev_${randomUUID().replaceAll('-', '')}`, machine},

@@ -13,13 +13,17 @@ import {indexOf, readCheckpoint, writeCheckpoint} from './checkpoint.js';
 import type {Place} from './closed-index.js';
 import {cutSegment, cutTail} from './cut.js';
 import {
+  clonedError,
+  damageAt,
   damagedError,
   lockedError,
   lostError,
+  notFoundError,
   nothingWritten,
   onDisk,
   readFailed,
   readOnlyError,
+  unfinishedRepairError,
   writeFailed,
 } from './damage.js';
 import {encodeCommit, recordOf} from './encode.js';
@@ -28,13 +32,14 @@ import {readHistory} from './history.js';
 import {type DeviceKeys, readKeys} from './keys.js';
 import {isBlank, privateDigest} from './line.js';
 import {loadTail, type Source, standsOn, type Tear} from './load.js';
+import {isOtherMachine} from './machine.js';
 import {readMark, type SyncedMark, writeMark} from './mark.js';
 import {PaymentLocks} from './payment-locks.js';
 import {redactClosed, syncBlanks} from './redaction.js';
 import type {IndexedReferences} from './references.js';
 import {fillReserve, sells} from './reserve.js';
 import {recordOfLine} from './scan.js';
-import {listSegments, readLine, readSegment, segmentName, segmentsLost} from './segments.js';
+import {isBeingRepaired, listSegments, readLine, readSegment, segmentName, segmentsLost} from './segments.js';
 import {BrokenTable} from './table.js';
 import {verifyAll} from './verify.js';
 import {SegmentWriter} from './writer.js';
@@ -49,6 +54,8 @@ export interface JournalOptions {
   readonly segmentBytes?: number;
   /** A checkpoint is refreshed after so many records, or as many as payments are open: amortised constant. */
   readonly checkpointRecords?: number;
+  /** Digest of the machine this runs on (`machineDigest`); null where it has no name. */
+  readonly machine?: string | null;
 }
 
 const LOCK_WAIT_MS = 10_000;
@@ -68,6 +75,7 @@ export class FileJournal implements Journal {
   readonly #directory: string;
   readonly #clock: Clock;
   readonly #waitMs: number;
+  readonly #machine: string | null;
   readonly #keys: DeviceKeys;
   readonly #lock: FileLock;
   readonly #payments: PaymentLocks;
@@ -91,12 +99,14 @@ export class FileJournal implements Journal {
   /** Opens an existing journal. Throws `journal_not_found` when none was initialised here. */
   constructor(options: JournalOptions) {
     const directory = join(options.directory, 'journal');
+    if (isBeingRepaired(options.storage, directory)) throw unfinishedRepairError(directory);
     if (segmentsLost(options.storage, directory)) throw lostError(directory);
-    if (listSegments(options.storage, directory).length === 0) throw notFound(options.directory);
+    if (listSegments(options.storage, directory).length === 0) throw notFoundError(options.directory);
     this.#storage = options.storage;
     this.#directory = directory;
     this.#clock = options.clock;
     this.#waitMs = options.lockWaitMs ?? LOCK_WAIT_MS;
+    this.#machine = options.machine ?? null;
     this.#keys = readKeys(options.storage, options.directory);
     this.#lock = new FileLock(options.storage.openLock(join(directory, 'lock')));
     this.#payments = new PaymentLocks(options.storage, join(directory, 'attempts'));
@@ -147,7 +157,7 @@ export class FileJournal implements Journal {
     const base64 = bytes.toString('latin1');
     if (privateDigest(this.#keys.privateDigest, place.seq, base64) !== place.digest) {
       const reason = `the sealed card data of ${localId} was altered`;
-      throw damagedError({segment: place.segment, line: 0, byte: place.start, reason});
+      throw damagedError(damageAt(this.#storage, this.#directory, place.segment, place.start, reason));
     }
     return JSON.parse(Buffer.from(base64, 'base64').toString('utf8')) as PrivateData;
   }
@@ -423,11 +433,26 @@ export class FileJournal implements Journal {
 
   #healthy(fold: Fold): {readonly state: State; readonly health: JournalHealth} {
     this.#shown = fold;
-    return {state: fold.state, health: {ok: true, seq: fold.position.seq, damage: null}};
+    const {seq} = fold.position;
+    if (!this.#isCloned(fold)) return {state: fold.state, health: {ok: true, seq, damage: null}};
+    const {message, code} = clonedError();
+    return {state: fold.state, health: {ok: false, seq, damage: {message, details: {code}}}};
+  }
+
+  #isCloned({state}: Fold): boolean {
+    return isOtherMachine(state.machine, this.#machine);
+  }
+
+  /** While a repair is being put in place, a half of it could pass for a journal that is whole and shorter. */
+  #refuseHalfRepaired(): void {
+    if (!isBeingRepaired(this.#storage, this.#directory)) return;
+    this.#forget();
+    throw unfinishedRepairError(this.#directory);
   }
 
   /** Folds what is durable, without changing a byte. */
   #refreshUnlocked(): Fold {
+    this.#refuseHalfRepaired();
     const mark = this.#currentMark();
     const fold = this.#current(false);
     this.#load(fold, mark, (one) => {
@@ -438,11 +463,13 @@ export class FileJournal implements Journal {
       this.#forget();
       return this.#refreshUnlocked();
     }
+    this.#refuseHalfRepaired();
     return fold;
   }
 
   /** Folds what others wrote, and cuts what nobody was ever told was safe. Returns the records that tell of it. */
   #refreshLocked(): readonly EventBody[] {
+    this.#refuseHalfRepaired();
     const mark = this.#currentMark();
     // Somebody put other files in place of those we read: a repair, a backup.
     if (!this.#writer.isCurrent()) this.#forget();
@@ -462,6 +489,7 @@ export class FileJournal implements Journal {
   #catchUp(mark: SyncedMark | null): readonly EventBody[] {
     const fold = this.#current(true);
     const tear = this.#load(fold, mark, (one) => this.#indexClosed(one));
+    if (this.#isCloned(fold)) throw clonedError();
     try {
       const recovered = this.#recover(fold, mark === null, tear === null ? 'unacknowledged' : 'tear');
       redactClosed(this.#storage, this.#directory, fold);
@@ -490,7 +518,7 @@ export class FileJournal implements Journal {
     const size = file.size();
     if (size < offset) {
       const reason = `the file has ${size} bytes, but ${offset} were synced`;
-      throw damagedError({segment, line: 1, byte: size, reason});
+      throw damagedError(damageAt(this.#storage, this.#directory, segment, size, reason));
     }
     const cut = size === offset ? null : cutTail(this.#storage, this.#directory, file, offset, kind);
     if (cut !== null) recovered.push(cut);
@@ -586,16 +614,5 @@ function replaced(path: string): StowpayError {
     'journal_read_failed',
     `The lock file of the journal was replaced while in use (${path}). Nothing was changed.`,
     {hint: 'Somebody copied or restored files over a journal in use. Run the command again.'},
-  );
-}
-
-function notFound(directory: string): StowpayError {
-  return new StowpayError(
-    'journal_not_found',
-    `There is no stowpay journal in ${directory}. This says nothing about payments stored elsewhere.`,
-    {
-      hint: 'Check --data-dir or STOWPAY_DATA_DIR. A new device begins with stowpay connect.',
-      details: {data_directory: directory},
-    },
   );
 }

@@ -13,7 +13,7 @@ export interface DeviceKeys {
   readonly privateDigest: Buffer;
 }
 
-const DEVICE_KEY = 'device.key';
+export const DEVICE_KEY = 'device.key';
 const IDENTITY_KEY = 'identity.key';
 const KEY_BYTES = 32;
 
@@ -24,7 +24,7 @@ const KEY_BYTES = 32;
 export function createKeys(storage: Storage, directory: string): void {
   const present = storage.readFile(join(directory, DEVICE_KEY));
   if (present?.length !== KEY_BYTES) {
-    replaceDurable(storage, join(directory, DEVICE_KEY), randomBytes(KEY_BYTES));
+    replaceDurable(storage, join(directory, DEVICE_KEY), freshSecret());
   }
   if (storage.readFile(join(directory, IDENTITY_KEY)) === null) {
     const {privateKey} = generateKeyPairSync('ed25519');
@@ -42,9 +42,22 @@ export function readKeys(storage: Storage, directory: string): DeviceKeys {
     throw new StowpayError(
       'journal_damaged',
       `The key of this journal ${what} (${path}), so nothing in it can be verified. The payments in it are still there.`,
-      {hint: 'Restore device.key from a backup of this device. Do not sell and do not wipe until then.'},
+      {
+        hint:
+          'Restore device.key from a backup of this device, and do not sell and do not wipe until then. If there is ' +
+          'none: stowpay journal repair --rekey.',
+      },
     );
   }
+  return keysFrom(secret);
+}
+
+/** The secret a journal's keys are derived from. */
+export function freshSecret(): Buffer {
+  return randomBytes(KEY_BYTES);
+}
+
+export function keysFrom(secret: Buffer): DeviceKeys {
   const derive = (purpose: string): Buffer =>
     Buffer.from(hkdfSync('sha256', secret, Buffer.alloc(0), `stowpay ${purpose} v1`, KEY_BYTES));
   return {

@@ -1,6 +1,6 @@
 import {join} from 'node:path';
 import type {Storage, StorageFile} from '../storage/storage.js';
-import {damagedError, locate, versionError} from './damage.js';
+import {damageAt, damagedError, locate, versionError} from './damage.js';
 import {type Fold, foldCommits} from './fold.js';
 import type {SyncedMark} from './mark.js';
 import {type Break, commitsOf, type Position} from './scan.js';
@@ -53,7 +53,7 @@ export function loadTail(
     const limit = mark?.segment === segment ? mark.offset : null;
     const tear = loadSegment(source, fold, limit, segment === last, tick);
     if (tear !== null || segment === last) {
-      checkExpected(fold);
+      checkEnd(source, fold, tear);
       fold.checked = true;
       return tear;
     }
@@ -87,12 +87,15 @@ function checkBefore(fold: Fold, names: readonly string[]): void {
 }
 
 /** A journal that ends before its checkpoint, or went another way since, is not the one it was. */
-function checkExpected(fold: Fold): void {
+function checkEnd(source: Source, fold: Fold, tear: Tear | null): void {
   const {expected, position} = fold;
-  if (expected === null) return;
-  if (position.seq < expected.seq) {
+  if (expected !== null && position.seq < expected.seq) {
     const reason = `the journal ends before its checkpoint: record ${expected.seq} is not there`;
-    throw damagedError({segment: expected.segment, line: 1, byte: expected.line_start, reason});
+    throw damaged(source, expected.segment, expected.line_start, reason);
+  }
+  // The first segment gets its name when its first record is durable, so no power cut can have taken that.
+  if (position.seq === 0) {
+    throw damaged(source, position.segment, tear?.offset ?? 0, 'its first record is missing');
   }
   fold.expected = null;
 }
@@ -121,12 +124,12 @@ function loadSegment(
   try {
     const size = file.size();
     if (size < offset || (limit !== null && limit < offset)) {
-      throw damaged(segment, Math.min(size, limit ?? size), 'the journal ends before its checkpoint');
+      throw damaged(source, segment, Math.min(size, limit ?? size), 'the journal ends before its checkpoint');
     }
     const openEnd = isLast && limit === null;
     const broken = foldFile(source, fold, file, Math.min(size, limit ?? size), openEnd, tick);
     if (limit !== null && size < limit) {
-      throw damaged(segment, size, `the file has ${size} bytes, but ${limit} were synced`);
+      throw damaged(source, segment, size, `the file has ${size} bytes, but ${limit} were synced`);
     }
     if (broken === null) return null;
     if (broken.kind === 'tear' && openEnd) return {segment, offset: broken.commit_start, size};
@@ -137,18 +140,18 @@ function loadSegment(
 }
 
 function foldFile(
-  {key}: Source,
+  source: Source,
   fold: Fold,
   file: StorageFile,
   end: number,
   openEnd: boolean,
   tick: () => void,
 ): Break | null {
-  const commits = commitsOf(file, key, fold.position, end, openEnd);
+  const commits = commitsOf(file, source.key, fold.position, end, openEnd);
   for (;;) {
     const next = commits.next();
     if (next.done === true) return next.value;
-    foldCommits(fold, [next.value]);
+    foldCommits(fold, [next.value], (segment, byte, reason) => damaged(source, segment, byte, reason));
     tick();
   }
 }
@@ -171,8 +174,8 @@ function missing(segment: string, reason: string): Error {
   return damagedError({segment, line: 1, byte: 0, reason});
 }
 
-function damaged(segment: string, byte: number, reason: string): Error {
-  return damagedError({segment, line: 1, byte, reason});
+function damaged({storage, directory}: Source, segment: string, byte: number, reason: string): Error {
+  return damagedError(damageAt(storage, directory, segment, byte, reason));
 }
 
 /** True when the record a checkpoint stands after is still where and what it was. */

@@ -24,6 +24,11 @@ export function segmentsLost(storage: Storage, directory: string): boolean {
   return (lock !== null && lock.length > 0) || storage.readFile(join(directory, 'checkpoint.json')) !== null;
 }
 
+/** True while a repair is being put in place: what lies in the directory then is half old, half new. */
+export function isBeingRepaired(storage: Storage, directory: string): boolean {
+  return storage.has(join(directory, 'repair'));
+}
+
 /** The bytes of a segment from `offset` on, up to `limit` (exclusive) when given. */
 export function readSegment(
   storage: Storage,

@@ -162,6 +162,9 @@ function textOf(record: JournalRecord, currency: string): string {
       return 'its outcome was told to the caller';
     case 'journal.opened':
     case 'journal.recovered':
+    case 'journal.lost':
+    case 'journal.repaired':
+    case 'journal.adopted':
     case 'reader.paired':
       return record.type;
   }
