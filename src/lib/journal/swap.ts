@@ -1,0 +1,113 @@
+import {join} from 'node:path';
+import type {Clock} from '../core/ports.js';
+import {createDurable} from '../storage/durable.js';
+import type {LockFile, Storage} from '../storage/storage.js';
+import {DEVICE_KEY} from './keys.js';
+import {writeMark} from './mark.js';
+import {isBeingRepaired, listSegments} from './segments.js';
+
+/** What a repair puts in place. Written before anything is moved, so that a crash can be gone on from. */
+export interface Manifest {
+  readonly format: 1;
+  readonly device: string;
+  /** Directory below `damaged/` that takes what was there. */
+  readonly kept_as: string;
+  /** Names in the journal directory that go. */
+  readonly out: readonly string[];
+  /** Segments that come. */
+  readonly in: readonly string[];
+  /** A new device key comes, too. */
+  readonly key: boolean;
+  /** Where the repaired journal ends. */
+  readonly end: {readonly segment: string; readonly offset: number};
+}
+
+const MANIFEST = 'manifest.json';
+export const BUILDING = 'repair.new';
+const READY = 'repair';
+
+/** Makes a rebuilt journal the one that counts: from the rename on, it is put in place, whatever happens. */
+export function commitRepair(storage: Storage, directory: string, manifest: Manifest): void {
+  const building = join(directory, BUILDING);
+  createDurable(storage, join(building, MANIFEST), Buffer.from(JSON.stringify(manifest), 'utf8'));
+  storage.rename(building, join(directory, READY));
+  storage.syncDirectory(directory);
+}
+
+/** The repair that is being put in place; null when there is none. */
+export function readManifest(storage: Storage, directory: string): Manifest | null {
+  if (!isBeingRepaired(storage, directory)) return null;
+  const bytes = storage.readFile(join(directory, READY, MANIFEST));
+  return bytes === null ? null : (JSON.parse(bytes.toString('utf8')) as Manifest);
+}
+
+/**
+ * Moves the old out and the new in. Every step can be done again: what was moved out stands in `damaged/` under its
+ * own name, and what was moved in is no longer where it came from.
+ */
+export function swapIn(
+  storage: Storage,
+  dataDirectory: string,
+  lock: LockFile,
+  clock: Clock,
+  manifest: Manifest,
+): void {
+  const directory = join(dataDirectory, 'journal');
+  const ready = join(directory, READY);
+  const damaged = join(directory, 'damaged');
+  const kept = join(damaged, manifest.kept_as);
+  storage.makeDirectory(kept);
+  storage.syncDirectory(directory);
+  storage.syncDirectory(damaged);
+  for (const name of manifest.out) moveOut(storage, directory, kept, name);
+  if (manifest.key && storage.has(join(ready, DEVICE_KEY))) moveOut(storage, dataDirectory, kept, DEVICE_KEY);
+  storage.syncDirectory(kept);
+  storage.syncDirectory(directory);
+  storage.syncDirectory(dataDirectory);
+  for (const name of manifest.in) moveIn(storage, ready, directory, name);
+  if (manifest.key) moveIn(storage, ready, dataDirectory, DEVICE_KEY);
+  storage.syncDirectory(directory);
+  storage.syncDirectory(dataDirectory);
+  storage.syncDirectory(ready);
+  markEnd(storage, directory, lock, clock, manifest);
+  storage.rename(ready, join(kept, READY));
+  storage.syncDirectory(kept);
+  storage.syncDirectory(directory);
+}
+
+function moveOut(storage: Storage, from: string, kept: string, name: string): void {
+  if (storage.has(join(kept, name)) || !storage.has(join(from, name))) return;
+  storage.rename(join(from, name), join(kept, name));
+}
+
+function moveIn(storage: Storage, from: string, to: string, name: string): void {
+  if (storage.has(join(from, name))) storage.rename(join(from, name), join(to, name));
+}
+
+/** The old mark speaks of files that are gone. A journal that somebody wrote to since has its own. */
+function markEnd(storage: Storage, directory: string, lock: LockFile, clock: Clock, {end}: Manifest): void {
+  if (listSegments(storage, directory).at(-1) !== end.segment) return;
+  const file = storage.open(join(directory, end.segment));
+  try {
+    if (file.size() === end.offset) writeMark(lock, {boot: clock.boot, ...end});
+  } finally {
+    file.close();
+  }
+}
+
+/** A name below `damaged/` that nothing has yet. */
+export function freeDirectory(storage: Storage, directory: string, name: string): string {
+  const taken = new Set(storage.list(join(directory, 'damaged')) ?? []);
+  for (let count = 1; ; count += 1) if (!taken.has(`${name}-${count}`)) return `${name}-${count}`;
+}
+
+/** Moves what a crash left of a repair that never counted out of the way. */
+export function putAside(storage: Storage, directory: string): void {
+  if (!storage.has(join(directory, BUILDING))) return;
+  const damaged = join(directory, 'damaged');
+  storage.makeDirectory(damaged);
+  storage.syncDirectory(directory);
+  storage.rename(join(directory, BUILDING), join(damaged, freeDirectory(storage, directory, 'unfinished')));
+  storage.syncDirectory(damaged);
+  storage.syncDirectory(directory);
+}
