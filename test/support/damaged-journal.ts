@@ -2,7 +2,7 @@ import {createHash} from 'node:crypto';
 import {cpSync, existsSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import type {EventBody} from '../../src/lib/core/events.js';
-import type {Payment} from '../../src/lib/core/payment.js';
+import {type Payment, STATES} from '../../src/lib/core/payment.js';
 import type {JournalReport, RemoteIntent, RepairReport, RepairRequest} from '../../src/lib/core/ports.js';
 import type {State} from '../../src/lib/core/state.js';
 import {FileJournalCare} from '../../src/lib/journal/care.js';
@@ -162,27 +162,43 @@ function damagedJournal(
 }
 
 /** How a payment came through damage and repair. */
-export type Fate = 'intact' | 'quarantined' | 'orphaned' | 'gone' | 'silently different';
+export type Fate =
+  | 'intact'
+  | 'quarantined'
+  | 'orphaned'
+  | 'settled, but named'
+  | 'gone'
+  | 'silently different';
 
 /** What became of every payment of a journal. */
-export function fates(before: ReadonlyMap<string, Payment>, after: State): Record<Fate, string[]> {
+export function fates(
+  before: ReadonlyMap<string, Payment>,
+  after: State,
+  {incomplete}: Pick<RepairReport, 'incomplete'>,
+): Record<Fate, string[]> {
   const result: Record<Fate, string[]> = {
     intact: [],
     quarantined: [],
     orphaned: [],
+    'settled, but named': [],
     gone: [],
     'silently different': [],
   };
-  for (const [id, payment] of before) result[fateOf(payment, after)].push(id);
+  for (const [id, payment] of before) result[fateOf(payment, after, incomplete)].push(id);
   return result;
 }
 
-function fateOf(payment: Payment, after: State): Fate {
+function fateOf(payment: Payment, after: State, incomplete: readonly string[]): Fate {
   const now = after.payments.get(payment.local_id);
   if (after.orphans.some((orphan) => isNearly(orphan, payment.local_id))) return 'orphaned';
+  const same = now !== undefined && JSON.stringify(now) === JSON.stringify(payment);
+  if (same) return 'intact';
+  const settled =
+    STATES[payment.state].bucket === 'done' && (now === undefined || now.state === payment.state);
+  if (settled && incomplete.includes(payment.local_id)) return 'settled, but named';
   if (now === undefined) return 'gone';
   if (now.state === 'quarantined') return 'quarantined';
-  return JSON.stringify(now) === JSON.stringify(payment) ? 'intact' : 'silently different';
+  return 'silently different';
 }
 
 function isNearly(a: string, b: string): boolean {

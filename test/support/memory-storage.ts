@@ -1,4 +1,5 @@
-import {basename, dirname} from 'node:path';
+import {readdirSync, readFileSync} from 'node:fs';
+import {basename, dirname, join} from 'node:path';
 import type {LockFile, Storage, StorageFile} from '../../src/lib/storage/storage.js';
 
 /** A disk in memory, for tests that need many thousand of them. Locks are always free: one process. */
@@ -84,4 +85,14 @@ function spliced(old: Buffer, offset: number, added: Uint8Array): Buffer {
 
 function missing(path: string): Error {
   return Object.assign(new Error(`ENOENT ${dirname(path)}/${basename(path)}`), {code: 'ENOENT'});
+}
+
+/** Every file below a directory of the real disk, by its absolute path. */
+export function filesOf(directory: string): ReadonlyMap<string, Buffer> {
+  const files = new Map<string, Buffer>();
+  for (const entry of readdirSync(directory, {recursive: true, withFileTypes: true})) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile()) files.set(path, readFileSync(path));
+  }
+  return files;
 }

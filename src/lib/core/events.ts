@@ -40,6 +40,8 @@ export type EventBody =
         quarantined: readonly string[];
         /** Payments whose first record is lost: that they were is known, not what they were. */
         orphans: readonly string[];
+        /** Payments that a later record settles, of which others are lost or may be. */
+        incomplete: readonly string[];
         /** Directory below `damaged/` that holds everything as it was before. */
         kept_as: string;
       };

@@ -317,6 +317,8 @@ export interface RepairReport {
   readonly lost: readonly LostRange[];
   readonly quarantined: readonly {readonly payment: string; readonly reason: string}[];
   readonly orphans: readonly string[];
+  /** Payments that are settled, of whose history something is lost or may be. */
+  readonly incomplete: readonly string[];
   /** Segments that are written anew. */
   readonly rebuilt: readonly string[];
   /** Directory that holds everything as it was; null while nothing was changed. */

@@ -252,6 +252,7 @@ export class FileJournalCare implements JournalCare {
       lost: plan.lost,
       quarantined: [...plan.quarantined].map(([payment, reason]) => ({payment, reason})),
       orphans: plan.orphans,
+      incomplete: plan.incomplete,
       rebuilt: segments.slice(plan.from.segments).map(({segment}) => segment),
       kept_in: null,
     };
@@ -304,7 +305,7 @@ export class FileJournalCare implements JournalCare {
   }
 
   #closing(device: string, plan: RepairPlan, kept_as: string, rekeyed: boolean): readonly EventBody[] {
-    const {lost, orphans, quarantined} = plan;
+    const {lost, orphans, incomplete, quarantined} = plan;
     const setAside = [...quarantined].map(
       ([payment, why]): EventBody => ({
         type: 'payment.quarantined',
@@ -318,7 +319,7 @@ export class FileJournalCare implements JournalCare {
       ...setAside,
       {
         type: 'journal.repaired',
-        data: {device, machine, rekeyed, lost, quarantined: ids, orphans, kept_as},
+        data: {device, machine, rekeyed, lost, quarantined: ids, orphans, incomplete, kept_as},
       },
     ];
   }
@@ -394,7 +395,16 @@ function nothingVerifies(directory: string): StowpayError {
 }
 
 function nothing(device: string): Omit<RepairReport, 'outcome'> {
-  return {device, rekeyed: false, lost: [], quarantined: [], orphans: [], rebuilt: [], kept_in: null};
+  return {
+    device,
+    rekeyed: false,
+    lost: [],
+    quarantined: [],
+    orphans: [],
+    incomplete: [],
+    rebuilt: [],
+    kept_in: null,
+  };
 }
 
 function requireName(confirm: string, device: string): void {

@@ -41,6 +41,7 @@ export interface Told {
   readonly seq: number | null;
   readonly type: string | null;
   readonly payment: string | null;
+  readonly device: string | null;
 }
 
 /** Everything that orders the journal stands at the beginning of `rec`, in this order. */
@@ -113,5 +114,6 @@ function toldBy(text: string): Told {
     seq: seq === undefined ? null : Number(seq),
     type: /"type":"([a-z_]+\.[a-z_]+)"/.exec(text)?.[1] ?? null,
     payment: /"payment":"([^"\\\s]{1,64})"/.exec(text)?.[1] ?? null,
+    device: /"device":"(dev_[0-9a-z]{1,64})"/.exec(text)?.[1] ?? null,
   };
 }

@@ -17,6 +17,8 @@ export interface RepairPlan {
   readonly quarantined: ReadonlyMap<string, string>;
   /** Payments of which the first record is lost and that nothing proves settled. */
   readonly orphans: readonly string[];
+  /** Payments that a later record settles, of which others are lost or may be. */
+  readonly incomplete: readonly string[];
   readonly device: string | null;
   readonly machine: string | null;
 }
@@ -87,15 +89,19 @@ class Planner {
 
   #result(): RepairPlan {
     const {from, steps} = this.#request;
-    const unsettled = [...this.#strange]
-      .filter(([, type]) => !SETTLING.has(type))
-      .map(([payment]) => payment);
+    const strange = [...this.#strange];
+    const unsettled = strange.filter(([, type]) => !SETTLING.has(type)).map(([payment]) => payment);
+    const settled = strange.filter(([, type]) => SETTLING.has(type)).map(([payment]) => payment);
+    const closed = [...this.#touched.keys()].filter(
+      (payment) => !this.#isOpen(payment) && !this.#strange.has(payment),
+    );
     return {
       from,
       steps,
       lost: steps.filter((step) => step.kind === 'loss').map(rangeOf),
       quarantined: new Map([...this.#touched].filter(([payment]) => this.#isOpen(payment))),
       orphans: [...new Set([...unsettled, ...this.#named.keys()])].sort(),
+      incomplete: [...settled, ...closed].sort(),
       device: this.#state.device,
       machine: this.#state.machine,
     };

@@ -51,7 +51,7 @@ export function rebuild(request: RebuildRequest): {
     const records = closing.map((event, index) => recordOf(event, first + index, first, stamp));
     writer.put(encodeCommit(keys, position, closing, records));
     writer.finish();
-    return {segments: writer.segments, end: writer.position()};
+    return {segments: writer.segments, end: writer.end};
   } finally {
     writer.close();
   }
@@ -70,6 +70,11 @@ class Rewriter {
     this.#request = request;
     const {seq, mac} = request.plan.from;
     this.#at = {segment: segmentName(seq + 1), offset: 0, line_start: -1, seq, mac};
+  }
+
+  /** Where the last line ends. */
+  get end(): Position {
+    return this.#at;
   }
 
   /** Where the next line goes. */

@@ -64,6 +64,7 @@ export interface Survey {
   readonly segments: number;
   readonly records: number;
   readonly bytes: number;
+  /** Where its record is lost, as the damaged bytes have it. */
   readonly device: string | null;
   readonly machine: string | null;
   /** The first line that a newer program wrote. */
@@ -123,6 +124,7 @@ class Walk {
   readonly #spoilt = new Map<number, string>();
   readonly #state: State = emptyState();
   #unlisted = 0;
+  #toldDevice: string | null = null;
   #short: Finding | null = null;
   #lastSegment = '';
   #records = 0;
@@ -170,7 +172,7 @@ class Walk {
       segments,
       records: this.#records,
       bytes: this.#bytes,
-      device: this.#state.device,
+      device: this.#state.device ?? this.#toldDevice,
       machine: this.#state.machine,
       newer: this.#newer,
       short: this.#short,
@@ -330,6 +332,7 @@ class Walk {
     }
     this.#here.bad += 1;
     if (line.formed) this.#formed += 1;
+    this.#toldDevice ??= told[0]?.device ?? null;
     this.#find(segment, raw.start, reason, told.find(({payment}) => payment !== null)?.payment ?? null);
     const end = raw.start + raw.length + (raw.terminated ? 1 : 0);
     const piece = this.#pieces.at(-1);
@@ -508,7 +511,8 @@ function lastOf({before}: Tear): {last: number; mac: string} {
 }
 
 function implausible({record}: GoodLine): BadLine {
-  const told = {seq: null, type: record.type, payment: 'payment' in record ? record.payment : null};
+  const payment = 'payment' in record ? record.payment : null;
+  const told = {seq: null, type: record.type, payment, device: null};
   return {ok: false, torn: false, formed: true, told: [told], reason: 'it cannot stand here'};
 }
 

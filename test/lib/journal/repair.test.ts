@@ -23,7 +23,7 @@ describe('journal repair', () => {
     console.log(await journal.survey());
     const after = journal.open();
     const view = await after.view();
-    console.log(view.health, fates(journal.payments, view.state));
+    console.log(view.health, fates(journal.payments, view.state, report));
     console.log(view.state.payments.get(payId(4)));
     await after.transact(() => ({events: [createdEvent(payId(99))], result: null}));
     console.log(await after.verify());
