@@ -2,7 +2,7 @@ import {randomBytes} from 'node:crypto';
 import {join} from 'node:path';
 import {StowpayError} from './core/errors.js';
 import {defaultPolicy, sandboxPolicy} from './core/limits.js';
-import type {Clock, Gateway, OpenReader, Random} from './core/ports.js';
+import type {Clock, Gateway, JournalCare, OpenReader, Random} from './core/ports.js';
 import {machineId, systemClock} from './device/clock.js';
 import {checkReadable, checkWritable, dataDirectory, type Setting} from './device/data-directory.js';
 import {FileDevice} from './device/device.js';
@@ -11,6 +11,7 @@ import {isLoopback, type ProfileSettings, profileSettings, readApiKey, SANDBOX} 
 import {diskError, onDisk} from './journal/damage.js';
 import {initialiseJournal, journalExists} from './journal/genesis.js';
 import {FileJournal} from './journal/journal.js';
+import {machineDigest} from './journal/machine.js';
 import {disk} from './storage/disk.js';
 import type {Journals, Parts, Provision} from './terminal/parts.js';
 import {Terminal} from './terminal/terminal.js';
@@ -82,6 +83,35 @@ export async function openTerminal(options: OpenOptions = {}): Promise<Terminal>
   });
 }
 
+/**
+ * Opens what looks after a journal: also one that cannot be read, so that nothing but its directory is needed.
+ *
+ * @throws data_directory_unusable
+ */
+export async function openJournalCare(options: OpenOptions = {}): Promise<JournalCare> {
+  const directory = dataDirectory(options.dataDirectory ?? null, options.env ?? process.env);
+  checkReadable(directory);
+  const {FileJournalCare} = await import('./journal/care.js');
+  const {lockWaitMs} = options;
+  const care = new FileJournalCare({
+    storage: disk,
+    directory: directory.value,
+    clock: options.clock ?? systemClock(),
+    machine: machineDigest(machineId()),
+    ...(lockWaitMs === undefined ? {} : {lockWaitMs}),
+  });
+  // What another user's process writes, this device's own could not read any more.
+  const owned = <T>(act: () => Promise<T>): Promise<T> => {
+    if (journalExists(disk, directory.value)) checkWritable(directory);
+    return act();
+  };
+  return {
+    survey: () => care.survey(),
+    repair: (request) => owned(() => care.repair(request)),
+    adopt: (confirm) => owned(() => care.adopt(confirm)),
+  };
+}
+
 const DEFAULT = 'default';
 const REMEMBERED = 'the connected reader';
 
@@ -107,6 +137,7 @@ function fileJournals(directory: Setting, clock: Clock, lockWaitMs?: number): Jo
           storage: disk,
           directory: directory.value,
           clock,
+          machine: machineDigest(machineId()),
           ...(lockWaitMs === undefined ? {} : {lockWaitMs}),
         }),
     );

@@ -29,10 +29,10 @@ export interface Run {
 }
 
 /**
- * Every command: parse, one call, print. Prints exactly one object with `--json`, also on failure and on usage
- * errors; sets the exit code from the one table; closes what it opened.
+ * What every command has: the flags they share, and one way to print. Prints exactly one object with `--json`, also on
+ * failure and on usage errors; sets the exit code from the one table.
  */
-export abstract class StowpayCommand extends Command {
+export abstract class PrintingCommand extends Command {
   static override baseFlags = {
     json: Flags.boolean({description: 'Print exactly one JSON object.', helpGroup: 'GLOBAL'}),
     'data-dir': Flags.string({
@@ -54,6 +54,34 @@ export abstract class StowpayCommand extends Command {
   /** Collected on the way and printed with the answer or the failure. */
   protected readonly warnings: Warning[] = [];
 
+  /** Everything thrown ends here: one shape, one exit code. */
+  protected override async catch(thrown: Error & {exitCode?: number}): Promise<void> {
+    // `--help` and `--version` leave through oclif's own exit.
+    if ((thrown as {code?: string}).code === 'EEXIT') throw thrown;
+    reportFailure(asStowpayError(thrown), this.argv, this.warnings);
+  }
+
+  protected print(answer: Answer): void {
+    const warnings = [...this.warnings, ...(answer.warnings ?? [])];
+    const {error} = answer;
+    if (wantsJson(this.argv)) {
+      const envelope =
+        error == null
+          ? successEnvelope(answer.result, warnings)
+          : failureEnvelope(error, warnings, answer.result);
+      process.stdout.write(`${JSON.stringify(envelope)}\n`);
+    } else {
+      const text = answer.text(lookOf(process.stdout, process.env));
+      if (text !== '') process.stdout.write(`${text}\n`);
+      printWarnings(warnings);
+      if (error != null) printError(error);
+    }
+    if (error != null) process.exitCode = error.exitCode;
+  }
+}
+
+/** A command that works with the till: parse, one call, print. Closes what it opened. */
+export abstract class StowpayCommand extends PrintingCommand {
   /** Null when everything was printed already (a server that ran until it was stopped). */
   protected abstract answer(run: Run): Promise<Answer | null>;
 
@@ -84,31 +112,6 @@ export abstract class StowpayCommand extends Command {
       interruption.stop();
       await terminal?.close();
     }
-  }
-
-  /** Everything thrown ends here: one shape, one exit code. */
-  protected override async catch(thrown: Error & {exitCode?: number}): Promise<void> {
-    // `--help` and `--version` leave through oclif's own exit.
-    if ((thrown as {code?: string}).code === 'EEXIT') throw thrown;
-    reportFailure(asStowpayError(thrown), this.argv, this.warnings);
-  }
-
-  protected print(answer: Answer): void {
-    const warnings = [...this.warnings, ...(answer.warnings ?? [])];
-    const {error} = answer;
-    if (wantsJson(this.argv)) {
-      const envelope =
-        error == null
-          ? successEnvelope(answer.result, warnings)
-          : failureEnvelope(error, warnings, answer.result);
-      process.stdout.write(`${JSON.stringify(envelope)}\n`);
-    } else {
-      const text = answer.text(lookOf(process.stdout, process.env));
-      if (text !== '') process.stdout.write(`${text}\n`);
-      printWarnings(warnings);
-      if (error != null) printError(error);
-    }
-    if (error != null) process.exitCode = error.exitCode;
   }
 }
 
@@ -147,6 +150,7 @@ function printError(error: StowpayError): void {
   if (error.hint !== undefined) process.stderr.write(`${look.bold('Do:')} ${error.hint}\n`);
 }
 
-function setting(value: string | undefined, from: string): Setting | null {
+/** A flag or variable as a setting; an empty one was not given. */
+export function setting(value: string | undefined, from: string): Setting | null {
   return value === undefined || value === '' ? null : {value, from};
 }

@@ -1,6 +1,7 @@
-import {StowpayError} from '../core/errors.js';
+import type {StowpayError} from '../core/errors.js';
 import {formatAmount} from '../core/money.js';
 import {type PaymentState, STATES} from '../core/payment.js';
+import {damageOf} from '../terminal/damage.js';
 import type {SafetyCheck, Status} from '../terminal/status.js';
 import type {Warning} from './envelope.js';
 import type {Look} from './look.js';
@@ -23,7 +24,10 @@ function factRows(status: Status): readonly (readonly [string, string | null])[]
     status.oldest_age_s === null
       ? ''
       : `, oldest ${ageText(status.oldest_age_s)}${status.clock_uncertain ? ' or more' : ''}`;
-  const none = status.journal.ok ? 'nothing' : 'UNKNOWN: the journal is damaged';
+  const none =
+    status.journal.ok || status.journal.code === 'journal_cloned'
+      ? 'nothing'
+      : 'UNKNOWN: the journal is damaged';
   const stored =
     status.offline_payments_count === 0
       ? none
@@ -53,7 +57,15 @@ function factRows(status: Status): readonly (readonly [string, string | null])[]
       'Journal',
       status.journal.ok
         ? `${plural(status.journal.seq, 'record')}, no damage seen (--check verifies all)`
-        : `DAMAGED after record ${status.journal.seq}: what came later is unknown`,
+        : status.journal.code === 'journal_cloned'
+          ? 'COPIED FROM ANOTHER MACHINE: nothing is written here'
+          : `DAMAGED after record ${status.journal.seq}: what came later is unknown (stowpay journal verify)`,
+    ],
+    [
+      'Lost in a repair',
+      status.orphans.length === 0
+        ? null
+        : `${plural(status.orphans.length, 'payment')} known by name only: ${status.orphans.slice(0, 5).join(', ')}${status.orphans.length > 5 ? ' …' : ''}`,
     ],
     ['Data directory', status.data_directory],
     ['Device', status.device],
@@ -103,9 +115,8 @@ function limitTable(look: Look, status: Status): string {
 /** A damaged journal is the answer, whatever else could be read. */
 export function damageError(status: Status): StowpayError | null {
   if (status.journal.ok) return null;
-  return new StowpayError('journal_damaged', status.journal.damage ?? 'The journal is damaged.', {
-    hint: 'Stop selling and do not wipe. Copy the whole data directory, then have a person look at it.',
-  });
+  const {code, damage} = status.journal;
+  return damageOf({ok: false, seq: status.journal.seq, damage: {message: damage ?? '', details: {code}}});
 }
 
 const WARN_DAYS = 5;

@@ -113,7 +113,7 @@ function toldBy(text: string): Told {
   return {
     seq: seq === undefined ? null : Number(seq),
     type: /"type":"([a-z_]+\.[a-z_]+)"/.exec(text)?.[1] ?? null,
-    payment: /"payment":"([^"\\\s]{1,64})"/.exec(text)?.[1] ?? null,
+    payment: /"payment":"([A-Za-z0-9_]{1,64})"/.exec(text)?.[1] ?? null,
     device: /"device":"(dev_[0-9a-z]{1,64})"/.exec(text)?.[1] ?? null,
   };
 }

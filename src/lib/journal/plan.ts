@@ -4,7 +4,7 @@ import {STATES} from '../core/payment.js';
 import {emptyState, type State} from '../core/state.js';
 import type {Storage} from '../storage/storage.js';
 import type {Beginning, Loss, Step} from './arrange.js';
-import {type GoodLine, readLine} from './line-record.js';
+import {type GoodLine, readLine, type Told} from './line-record.js';
 import {readLines} from './lines.js';
 import {forgetDone, type Run, type Survey} from './survey.js';
 
@@ -135,7 +135,7 @@ class Planner {
 
   #lose(loss: Loss): void {
     const why = whyOf(loss);
-    if (!loss.attributed) {
+    if (!loss.attributed || !loss.told.every((told) => this.#isMeant(told))) {
       for (const payment of this.#state.payments.keys()) if (this.#isOpen(payment)) this.#touch(payment, why);
     }
     for (const {payment} of loss.told) {
@@ -144,6 +144,12 @@ class Planner {
       for (const known of this.#state.payments.keys()) if (isNearly(known, payment)) this.#touch(known, why);
       if (!this.#state.payments.has(payment)) this.#named.set(payment, why);
     }
+  }
+
+  /** Whether what a damaged line says of its payment can be true: it is known, or the line is its first. */
+  #isMeant({payment, type}: Told): boolean {
+    if (payment === null || type === 'payment.created') return true;
+    return [...this.#state.payments.keys()].some((known) => isNearly(known, payment));
   }
 
   #touch(payment: string, why: string): void {

@@ -12,6 +12,7 @@ import {
   type Tally,
   tallies,
 } from '../core/state.js';
+import {damageOf} from './damage.js';
 import {type Parts, statesNow, timeNow} from './parts.js';
 
 export interface Limit {
@@ -50,7 +51,15 @@ export interface Status {
   } | null;
   readonly pairing: {readonly how: Pairing['how']; readonly at: string; readonly days_left: number} | null;
   readonly last_forwarded_at: string | null;
-  readonly journal: {readonly seq: number; readonly ok: boolean; readonly damage: string | null};
+  /** Payments of which a repair could not save the first record: look them up at the payment API. */
+  readonly orphans: readonly string[];
+  readonly journal: {
+    readonly seq: number;
+    readonly ok: boolean;
+    readonly damage: string | null;
+    /** The code of what is wrong: `journal_damaged`, `journal_cloned` … */
+    readonly code: string | null;
+  };
 }
 
 /** The queue and everything around it, lock-free. Also of a damaged journal, as far as it verifies. */
@@ -91,7 +100,7 @@ export async function checkSafeToWipe(parts: Parts, capturedElsewhere: boolean):
     .filter((one) => STATES[one.state].blocksWipe && !(elsewhere && one.state === 'authorized'))
     .sort((a, b) => a.payment.seq - b.payment.seq)
     .map(({payment: {local_id, amount, currency}, state: now}) => ({local_id, state: now, amount, currency}));
-  return {status: shown, blocking, error: verdict(health, blocking)};
+  return {status: shown, blocking, error: verdict(health, blocking, state.orphans)};
 }
 
 /** Under the lock: what every process has acknowledged up to now. */
@@ -107,14 +116,29 @@ async function freshState(parts: Parts): Promise<{readonly state: State}> {
   }
 }
 
-function verdict(health: JournalHealth, blocking: SafetyCheck['blocking']): StowpayError | null {
-  if (!health.ok) {
-    const message = `${health.damage?.message ?? 'The journal does not verify.'} Whether anything would be lost is unknown.`;
-    return new StowpayError('journal_damaged', message, {
-      hint: 'Do not wipe. Copy the whole data directory and have a person look at it.',
-      details: {...health.damage?.details},
-    });
+function orphansError(orphans: readonly string[]): StowpayError {
+  const many = orphans.length === 1 ? 'one payment is' : `${orphans.length} payments are`;
+  return new StowpayError(
+    'payments_need_attention',
+    `After a repair of the journal, ${many} known by name only: what became of the money is not known here.`,
+    {
+      hint: `Do not wipe. Look at the payment API for metadata stowpay_id ${orphans[0]}.`,
+      details: {orphans},
+    },
+  );
+}
+
+function verdict(
+  health: JournalHealth,
+  blocking: SafetyCheck['blocking'],
+  orphans: readonly string[],
+): StowpayError | null {
+  const damage = damageOf(health);
+  if (damage !== null) {
+    const {code, message, hint, details} = damage;
+    return new StowpayError(code, `${message} Whether anything would be lost is unknown.`, {hint, details});
   }
+  if (orphans.length > 0) return orphansError(orphans);
   if (blocking.length === 0) return null;
   const attention = blocking.filter(({state}) => STATES[state].bucket === 'attention');
   const many = `${blocking.length} payment${blocking.length === 1 ? '' : 's'}`;
@@ -162,7 +186,13 @@ function statusOf(parts: Parts, state: State, health: JournalHealth, effective: 
     reader: readerOf(paired),
     pairing: pairingOf(state, paired, time.ms),
     last_forwarded_at: state.last_forwarded_at,
-    journal: {seq: health.seq, ok: health.ok, damage: health.damage?.message ?? null},
+    orphans: state.orphans,
+    journal: {
+      seq: health.seq,
+      ok: health.ok,
+      damage: health.damage?.message ?? null,
+      code: damageOf(health)?.code ?? null,
+    },
   };
 }
 
@@ -182,7 +212,8 @@ function bucketsOf(state: State, byState: Record<PaymentState, Tally>): Record<B
   const unheard = [...state.payments.values()].filter(
     (one) => one.state === 'captured' && one.unclaimed,
   ).length;
-  return {...sums, done: sums.done - unheard, attention: sums.attention + unheard};
+  const attention = sums.attention + unheard + state.orphans.length;
+  return {...sums, done: sums.done - unheard, attention};
 }
 
 /** A policy that cannot be read stops selling, not looking. */
