@@ -117,7 +117,10 @@ class Planner {
     for (const dropped of this.#dropped.get(record.seq) ?? []) {
       if (dropped.mac === mac) continue;
       const why = `record ${record.seq} stands in the journal twice, with different contents`;
-      for (const one of [dropped.payment, payment]) if (one !== null) this.#touch(one, why);
+      if (payment !== null) this.#touch(payment, why);
+      if (dropped.payment === null) continue;
+      if (this.#state.payments.has(dropped.payment)) this.#touch(dropped.payment, why);
+      else this.#named.set(dropped.payment, why);
     }
     const spoilt = this.#request.survey.spoilt.has(record.seq);
     if (spoilt && payment !== null) this.#touch(payment, 'its sealed card data was removed or altered');
