@@ -1,6 +1,7 @@
 import {createHash} from 'node:crypto';
 import {cpSync, existsSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
+import {createdPayment, foldPayment} from '../../src/lib/core/apply-payment.js';
 import type {EventBody} from '../../src/lib/core/events.js';
 import {type Payment, STATES} from '../../src/lib/core/payment.js';
 import type {JournalReport, RemoteIntent, RepairReport, RepairRequest} from '../../src/lib/core/ports.js';
@@ -88,7 +89,11 @@ export interface DamagedJournal {
 
 /** What the little journals of the tests hold: payments in every state, over several segments. */
 export async function smallJournal(
-  options: {segmentBytes?: number; commits?: readonly (readonly EventBody[])[]} = {},
+  options: {
+    segmentBytes?: number;
+    checkpointRecords?: number;
+    commits?: readonly (readonly EventBody[])[];
+  } = {},
 ): Promise<DamagedJournal> {
   const directory = temporaryDirectory();
   const clock = testClock();
@@ -98,15 +103,37 @@ export async function smallJournal(
     directory,
     clock,
     segmentBytes: options.segmentBytes ?? 4000,
+    ...(options.checkpointRecords === undefined ? {} : {checkpointRecords: options.checkpointRecords}),
   });
   for (const events of options.commits ?? standardCommits()) {
     clock.advance(1000);
     await journal.transact(() => ({events, result: null}));
   }
-  const {state} = await journal.view();
-  const payments = new Map(state.payments);
   journal.close();
+  const payments = await everyPayment(directory, clock);
+  const {state} = await read(directory, clock);
   return damagedJournal(directory, clock, state.device ?? '', payments);
+}
+
+/** Read from the first record on, so that settled payments are there, too. */
+async function everyPayment(directory: string, clock: TestClock): Promise<ReadonlyMap<string, Payment>> {
+  const payments = new Map<string, Payment>();
+  const journal = new FileJournal({storage: disk, directory, clock});
+  for await (const {record} of journal.history()) {
+    if (!('payment' in record)) continue;
+    const before = payments.get(record.payment);
+    if (before !== undefined) payments.set(record.payment, foldPayment(before, record));
+    else if (record.type === 'payment.created') payments.set(record.payment, createdPayment(record));
+  }
+  journal.close();
+  return payments;
+}
+
+async function read(directory: string, clock: TestClock): Promise<{state: State}> {
+  const journal = new FileJournal({storage: disk, directory, clock});
+  const {state} = await journal.view();
+  journal.close();
+  return {state};
 }
 
 function standardCommits(): readonly (readonly EventBody[])[] {

@@ -32,6 +32,8 @@ export interface FlipResult {
   readonly verdict: Verdict;
   readonly fates: Readonly<Record<Fate, readonly string[]>> | null;
   readonly report: JournalReport;
+  /** The byte was the end of a line. */
+  readonly newline: boolean;
 }
 
 /** Changes one byte of a journal that is kept in memory, looks at it, repairs it, and looks again. */
@@ -44,6 +46,17 @@ export class FlipBench {
     this.#files = filesOf(journal.directory);
   }
 
+  /** How many bytes a segment has. */
+  size(segment: string): number {
+    return this.#files.get(this.#journal.path(segment))?.length ?? 0;
+  }
+
+  /** The line and the byte it starts at, of a byte of a segment that is whole. */
+  placeOf(segment: string, at: number): {line: number; start: number} {
+    const before = this.#files.get(this.#journal.path(segment))?.subarray(0, at) ?? Buffer.alloc(0);
+    return {line: before.toString('latin1').split('\n').length, start: before.lastIndexOf(0x0a) + 1};
+  }
+
   async flip(segment: string, at: number, flip: Flip): Promise<FlipResult> {
     const path = this.#journal.path(segment);
     const whole = this.#files.get(path) as Buffer;
@@ -53,19 +66,56 @@ export class FlipBench {
     const storage = memoryStorage(this.#files);
     storage.files.set(path, bytes);
     const report = await this.#care(storage).survey();
-    if (byte === whole[at]) return {verdict: 'unchanged', fates: null, report};
+    const newline = whole[at] === 0x0a;
+    if (byte === whole[at]) return {verdict: 'unchanged', fates: null, report, newline};
+    const opened = await this.#opens(storage);
+    const chained = report.damage.filter(({reason}) => !reason.startsWith('the sealed card data'));
+    if (!this.agrees(opened, chained.length))
+      throw new Error(`verify says ${JSON.stringify(report.damage)}, open ${opened}`);
     if (report.damage.length === 0) {
       const removed = report.notes.some((note) => note.includes('not blank') && note.startsWith(segment));
-      return {verdict: removed ? 'removed data' : 'like a tear', fates: null, report};
+      return {verdict: removed ? 'removed data' : 'like a tear', fates: null, report, newline};
     }
+    return {verdict: 'damage', fates: await this.repaired(storage, report), report, newline};
+  }
+
+  /** Opening finds what verify finds; from a checkpoint on it reads only what came later. */
+  agrees(opens: boolean, damages: number): boolean {
+    const cached = this.#files.has(this.#journal.path('checkpoint.json'));
+    return opens === (damages === 0) || (cached && opens);
+  }
+
+  /** Cuts a segment off; the later ones stay. */
+  async cut(
+    segment: string,
+    size: number,
+  ): Promise<{report: JournalReport; storage: MemoryStorage; opens: boolean}> {
+    const path = this.#journal.path(segment);
+    const storage = memoryStorage(this.#files);
+    storage.files.set(path, (this.#files.get(path) as Buffer).subarray(0, size));
+    const report = await this.#care(storage).survey();
+    return {report, storage, opens: await this.#opens(storage)};
+  }
+
+  /** What becomes of every payment by a repair. */
+  async repaired(storage: MemoryStorage, report: JournalReport): Promise<NonNullable<FlipResult['fates']>> {
     const repaired = await this.#care(storage).repair({
       confirm: report.device ?? 'dev_unknown',
       rekey: false,
     });
-    return {verdict: 'damage', fates: await this.#after(storage, repaired), report};
+    return this.#after(storage, repaired);
   }
 
-  async #after(storage: MemoryStorage, repaired: RepairReport): Promise<FlipResult['fates']> {
+  /** Whether a command would call it healthy. */
+  async #opens(storage: MemoryStorage): Promise<boolean> {
+    const {directory, clock} = this.#journal;
+    const journal = new FileJournal({storage: memoryStorage(storage.files), directory, clock});
+    const {health} = await journal.view();
+    journal.close();
+    return health.ok;
+  }
+
+  async #after(storage: MemoryStorage, repaired: RepairReport): Promise<NonNullable<FlipResult['fates']>> {
     const {directory, clock, payments} = this.#journal;
     const again = await this.#care(storage).survey();
     if (again.damage.length > 0) throw new Error(`still damaged: ${JSON.stringify(again.damage)}`);

@@ -101,8 +101,11 @@ function checkEnd(source: Source, fold: Fold, tear: Tear | null): void {
 }
 
 /** Segments are named by their first record, so the next one is known by its name. */
-function moveOn({storage, directory}: Source, fold: Fold, names: readonly string[] | null): void {
+function moveOn(source: Source, fold: Fold, names: readonly string[] | null): void {
+  const {storage, directory} = source;
   const next = segmentName(fold.position.seq + 1);
+  // It is named for a record that it does not hold, and others follow.
+  if (next === fold.position.segment) throw damaged(source, next, 0, 'its first record is missing');
   const there = names === null ? storage.has(join(directory, next)) : names.includes(next);
   if (!there) {
     const found = names?.[names.indexOf(fold.position.segment) + 1] ?? next;

@@ -380,6 +380,8 @@ class Walk {
       this.#findAtEnd(segment, end, reason);
     }
     if (this.#tear !== null && mayBeTorn && this.#isTear(this.#tear)) this.#cutTear(segment, this.#tear, end);
+    if (end === 0 && segment !== this.#lastSegment)
+      this.#findAtEnd(segment, 0, 'its first record is missing');
     if (this.#damage.length === 0) this.#intact.push(this.#previous);
     this.#commit = null;
   }

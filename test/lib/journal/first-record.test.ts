@@ -32,4 +32,24 @@ describe('the first record of a journal', () => {
       expect(readdirSync(join(directory, 'journal'))).not.to.include('damaged');
     });
   }
+
+  for (const nth of [0, 1]) {
+    it(`is missing where segment ${nth + 1} of three is empty: said, and not looked for without end`, async () => {
+      const directory = temporaryDirectory();
+      const clock = testClock();
+      await initialiseJournal(disk, directory, clock, 'machine');
+      const journal = new FileJournal({storage: disk, directory, clock, segmentBytes: 500});
+      for (const n of [1, 2, 3, 4]) {
+        await journal.transact(() => ({events: [createdEvent(`pay_${n}`)], result: null}));
+      }
+      journal.close();
+      const segments = readdirSync(join(directory, 'journal')).filter((name) => name.endsWith('.jsonl'));
+      expect(segments.length).to.be.greaterThan(2);
+      truncateSync(join(directory, 'journal', segments[nth] ?? ''), 0);
+      const after = new FileJournal({storage: disk, directory, clock});
+      const {health} = await after.view();
+      expect(health.damage?.details).to.include({segment: segments[nth], line: 1, byte: 0});
+      after.close();
+    });
+  }
 });
