@@ -18,11 +18,10 @@ import type {LockFile, Storage} from '../storage/storage.js';
 import {arrange, type Beginning} from './arrange.js';
 import {readCheckpoint} from './checkpoint.js';
 import {
-  diskFull,
   lockedError,
   lostError,
   notFoundError,
-  readFailed,
+  nothingWritten,
   unfinishedRepairError,
   versionError,
 } from './damage.js';
@@ -347,14 +346,23 @@ export class FileJournalCare implements JournalCare {
     const file = this.#storage.openLock(join(this.#directory, 'lock'));
     const lock = new FileLock(file);
     try {
+      // Nobody can write to a disk that is read-only: it needs no lock to be looked at, and nothing else can be done.
+      if (file.readOnly === true) return act(file);
       const done = await lock.exclusively(lockWaitMs, () => act(file));
       if (done === null) throw lockedError(lockWaitMs);
       return done.value;
     } catch (error) {
-      throw careError(error, this.#directory);
+      throw this.#told(error);
     } finally {
       lock.close();
     }
+  }
+
+  /** A fault of the disk: before the repair counts it changed nothing, after that it has to be gone on with. */
+  #told(error: unknown): unknown {
+    if (error instanceof StowpayError) return error;
+    if (isBeingRepaired(this.#storage, this.#directory)) return unfinishedRepairError(this.#directory);
+    return nothingWritten(error, this.#directory);
   }
 
   /** Nobody may be in the middle of an act on a payment: its outcome would be written to files that were moved. */
@@ -447,10 +455,4 @@ function notRebuilt(reason: string): StowpayError {
     `The rebuilt journal does not verify (${reason}), so the damaged one was left as it is. Nothing was lost.`,
     {hint: 'This is a bug. Keep a copy of the whole data directory.'},
   );
-}
-
-function careError(error: unknown, directory: string): unknown {
-  if (error instanceof StowpayError) return error;
-  if ((error as NodeJS.ErrnoException).code === 'ENOSPC') return diskFull(error, directory);
-  return readFailed(error, directory);
 }

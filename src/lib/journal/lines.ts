@@ -48,7 +48,7 @@ function joined(held: Buffer, more: Buffer): Buffer {
 /** The 1-based line a byte of a file stands in; 1 when there is no such file. */
 export function lineOfByte(storage: Storage, path: string, byte: number): number {
   if (!storage.has(path)) return 1;
-  const file = storage.open(path);
+  const file = storage.open(path, 'read');
   try {
     let line = 1;
     for (const {terminated} of readLines(file, 0, Math.min(byte, file.size()))) if (terminated) line += 1;

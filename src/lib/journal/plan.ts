@@ -199,7 +199,7 @@ export function* goodLines(
   start: number,
   end: number,
 ): Generator<GoodLine> {
-  const file = storage.open(path);
+  const file = storage.open(path, 'read');
   try {
     for (const raw of readLines(file, start, end)) {
       const line = readLine(key, raw);
@@ -212,7 +212,7 @@ export function* goodLines(
 }
 
 function sizeOf(storage: Storage, path: string): number {
-  const file = storage.open(path);
+  const file = storage.open(path, 'read');
   try {
     return file.size();
   } finally {

@@ -190,7 +190,7 @@ class Walk {
     const before = {damage: this.#damage.length, pieces: this.#pieces.length, unlisted: this.#unlisted};
     this.#here = {good: 0, bad: 0, line: 0, terminated: 0};
     this.#tear = null;
-    const file = storage.open(path);
+    const file = storage.open(path, 'read');
     try {
       const size = file.size();
       const end = limit === null ? size : Math.min(size, limit);
