@@ -43,6 +43,7 @@ import {
   readManifest,
   swapIn,
 } from './swap.js';
+import {SEGMENT_BYTES} from './writer.js';
 
 export interface CareOptions {
   readonly storage: Storage;
@@ -56,7 +57,6 @@ export interface CareOptions {
 }
 
 const LOCK_WAIT_MS = 10_000;
-const SEGMENT_BYTES = 4 * 1024 * 1024;
 /** What stands for the name of a device whose records of it are all lost. */
 const NAMELESS = 'dev_unknown';
 /** Where findings about the key are said to stand. */

@@ -1,12 +1,11 @@
 import {apply} from '../core/apply.js';
 import type {LostRange} from '../core/events.js';
 import {STATES} from '../core/payment.js';
-import {emptyState, type State} from '../core/state.js';
 import type {Storage} from '../storage/storage.js';
 import type {Beginning, Loss, Step} from './arrange.js';
 import {type GoodLine, readLine, type Told} from './line-record.js';
 import {readLines} from './lines.js';
-import {forgetDone, type Run, type Survey} from './survey.js';
+import {forgetDone, type Run, type Survey, withoutReferences} from './survey.js';
 
 /** What a repair would do. */
 export interface RepairPlan {
@@ -52,7 +51,7 @@ const FORGET_EVERY = 4096;
 
 class Planner {
   readonly #request: PlanRequest;
-  readonly #state: State = emptyState();
+  readonly #state = withoutReferences();
   readonly #touched = new Map<string, string>();
   /** Payments with records but without their first, by the type of their last. */
   readonly #strange = new Map<string, string>();

@@ -115,6 +115,16 @@ interface Tear {
   readonly before: {readonly seq: number; readonly mac: string};
 }
 
+/** A commit of which records are read. */
+interface OpenCommit {
+  readonly first: number;
+  readonly last: number;
+  readonly start: number;
+  readonly before: {readonly seq: number; readonly mac: string};
+  /** NUL bytes stand in a private part of it: a page is missing. */
+  hollow: boolean;
+}
+
 class Walk {
   readonly #request: SurveyRequest;
   readonly #damage: Finding[] = [];
@@ -122,7 +132,7 @@ class Walk {
   readonly #pieces: (Run | Hole)[] = [];
   readonly #suspects = new Map<string, Suspect[]>();
   readonly #spoilt = new Map<number, string>();
-  readonly #state: State = emptyState();
+  readonly #state = withoutReferences();
   #unlisted = 0;
   #toldDevice: string | null = null;
   #short: Finding | null = null;
@@ -133,7 +143,9 @@ class Walk {
   #newer: Finding | null = null;
   /** The last good record. */
   #previous = {seq: 0, mac: ''};
-  #commit: {first: number; last: number; start: number; before: {seq: number; mac: string}} | null = null;
+  #commit: OpenCommit | null = null;
+  /** The last commit that came to its end. */
+  #ended: OpenCommit | null = null;
   #tear: Tear | null = null;
   /** Where each segment ends, as long as nothing was wrong up to there. */
   readonly #intact = [{seq: 0, mac: ''}];
@@ -262,9 +274,14 @@ class Walk {
         last: record.last,
         start: raw.start,
         before: this.#previous,
+        hollow: false,
       };
     }
-    if (record.seq >= record.last) this.#commit = null;
+    if (line.private?.base64.includes('\0') === true) this.#commit.hollow = true;
+    if (record.seq >= record.last) {
+      this.#ended = this.#commit;
+      this.#commit = null;
+    }
     this.#previous = {seq: record.seq, mac};
     this.#here.good += 1;
     this.#records += 1;
@@ -379,11 +396,27 @@ class Walk {
       this.#tear = {start, commit: first, reason, findingsBefore: this.#damage.length, before};
       this.#findAtEnd(segment, end, reason);
     }
+    if (mayBeTorn && this.#here.good > 0) this.#findHollow();
     if (this.#tear !== null && mayBeTorn && this.#isTear(this.#tear)) this.#cutTear(segment, this.#tear, end);
     if (end === 0 && segment !== this.#lastSegment)
       this.#findAtEnd(segment, 0, 'its first record is missing');
     if (this.#damage.length === 0) this.#intact.push(this.#previous);
     this.#commit = null;
+  }
+
+  /** Private parts stand outside the MAC: a page of one may be all that a power cut took of the last commit. */
+  #findHollow(): void {
+    const ended = this.#ended;
+    if (this.#tear !== null || ended === null || !ended.hollow || ended.last !== this.#previous.seq) return;
+    const {start, first, before} = ended;
+    const reason = 'a part of its sealed card data is missing';
+    this.#tear = {start, commit: first, reason, findingsBefore: this.#damage.length, before};
+    for (const [payment, suspects] of this.#suspects) {
+      this.#suspects.set(
+        payment,
+        suspects.filter(({seq}) => seq < first),
+      );
+    }
   }
 
   /** The first segment got its name when it was whole, so a power cut can not have torn its first record. */
@@ -526,6 +559,17 @@ function isSealedData(base64: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** A state that keeps no references: nobody asks for them here, and there may be a million. */
+export function withoutReferences(): State {
+  const none = {
+    get: () => undefined,
+    set: () => none,
+    delete: () => false,
+    [Symbol.iterator]: () => [].values(),
+  };
+  return {...emptyState(), references: none};
 }
 
 /** Lets go of payments that nothing later can open again. */

@@ -7,7 +7,7 @@ import type {Position} from './scan.js';
 import {segmentName} from './segments.js';
 
 /** A segment is closed when it has grown to this. */
-const SEGMENT_BYTES = 16 * 1024 * 1024;
+export const SEGMENT_BYTES = 16 * 1024 * 1024;
 
 /** Appends commits to the active segment. Every method is called under the journal lock. */
 export class SegmentWriter {
