@@ -1,8 +1,11 @@
+import {createHash} from 'node:crypto';
 import {join} from 'node:path';
 import type {Clock} from '../core/ports.js';
 import {createDurable} from '../storage/durable.js';
 import type {LockFile, Storage} from '../storage/storage.js';
 import {DEVICE_KEY} from './keys.js';
+import {blank, isBlank, sliceLine} from './line.js';
+import {readLines} from './lines.js';
 import {writeMark} from './mark.js';
 import {isBeingRepaired, listSegments} from './segments.js';
 
@@ -70,6 +73,7 @@ export function swapIn(
   storage.syncDirectory(dataDirectory);
   storage.syncDirectory(ready);
   markEnd(storage, directory, lock, clock, manifest);
+  blankCopies(storage, directory, kept, manifest);
   storage.rename(ready, join(kept, READY));
   storage.syncDirectory(kept);
   storage.syncDirectory(directory);
@@ -95,15 +99,64 @@ function markEnd(storage: Storage, directory: string, lock: LockFile, clock: Clo
   }
 }
 
+/**
+ * Blanks the sealed card data in the originals that the rebuilt journal holds as well: it is wiped there when its
+ * payment closes, and a copy nobody looks after would stay for ever. What could not be saved stays in the original.
+ */
+function blankCopies(storage: Storage, directory: string, kept: string, manifest: Manifest): void {
+  const saved = new Set<string>();
+  for (const name of manifest.in) {
+    const path = join(directory, name);
+    for (const {bytes} of privatesOf(storage, path)) saved.add(digestOf(bytes));
+  }
+  for (const name of manifest.out.filter((one) => one.endsWith('.jsonl'))) {
+    blankIn(storage, join(kept, name), (bytes) => saved.has(digestOf(bytes)));
+  }
+}
+
+function blankIn(storage: Storage, path: string, wanted: (bytes: Buffer) => boolean): void {
+  const copies = [...privatesOf(storage, path)].filter(({bytes}) => wanted(bytes));
+  if (copies.length === 0) return;
+  const file = storage.open(path);
+  try {
+    for (const {start, bytes} of copies) file.write(start, blank(bytes.length));
+    file.sync();
+  } finally {
+    file.close();
+  }
+}
+
+function* privatesOf(storage: Storage, path: string): Generator<{start: number; bytes: Buffer}> {
+  if (!storage.has(path)) return;
+  const file = storage.open(path, 'read');
+  try {
+    for (const line of readLines(file, 0, file.size())) {
+      const place = sliceLine(line.bytes)?.private ?? null;
+      if (place === null) continue;
+      const bytes = line.bytes.subarray(place.start, place.start + place.length);
+      if (!isBlank(bytes)) yield {start: line.start + place.start, bytes};
+    }
+  } finally {
+    file.close();
+  }
+}
+
+function digestOf(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('base64');
+}
+
 /** A name below `damaged/` that nothing has yet. */
 export function freeDirectory(storage: Storage, directory: string, name: string): string {
   const taken = new Set(storage.list(join(directory, 'damaged')) ?? []);
   for (let count = 1; ; count += 1) if (!taken.has(`${name}-${count}`)) return `${name}-${count}`;
 }
 
-/** Moves what a crash left of a repair that never counted out of the way. */
+/** Moves what a crash left of a repair that never counted out of the way, without its copies of sealed card data. */
 export function putAside(storage: Storage, directory: string): void {
   if (!storage.has(join(directory, BUILDING))) return;
+  for (const name of listSegments(storage, join(directory, BUILDING))) {
+    blankIn(storage, join(directory, BUILDING, name), () => true);
+  }
   const damaged = join(directory, 'damaged');
   storage.makeDirectory(damaged);
   storage.syncDirectory(directory);
