@@ -59,7 +59,7 @@ function factRows(status: Status): readonly (readonly [string, string | null])[]
         ? `${plural(status.journal.seq, 'record')}, no damage seen (--check verifies all)`
         : status.journal.code === 'journal_cloned'
           ? 'COPIED FROM ANOTHER MACHINE: nothing is written here'
-          : `DAMAGED after record ${status.journal.seq}: what came later is unknown (stowpay journal verify)`,
+          : `DAMAGED after record ${status.journal.seq}: see stowpay journal verify`,
     ],
     [
       'Lost in a repair',

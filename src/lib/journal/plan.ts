@@ -99,11 +99,17 @@ class Planner {
       steps,
       lost: steps.filter((step) => step.kind === 'loss').map(rangeOf),
       quarantined: new Map([...this.#touched].filter(([payment]) => this.#isOpen(payment))),
-      orphans: [...new Set([...unsettled, ...this.#named.keys()])].sort(),
+      orphans: [...new Set([...unsettled, ...this.#onlyNamed()])].sort(),
       incomplete: [...settled, ...closed].sort(),
       device: this.#state.device,
       machine: this.#state.machine,
     };
+  }
+
+  /** Payments that damaged bytes name and nothing else does, not even by a name that differs by a changed byte. */
+  #onlyNamed(): readonly string[] {
+    const strange = [...this.#strange.keys()];
+    return [...this.#named.keys()].filter((named) => !strange.some((known) => isNearly(known, named)));
   }
 
   #isOpen(payment: string): boolean {

@@ -5,7 +5,7 @@ import {damagedError, versionError} from './damage.js';
 import type {DeviceKeys} from './keys.js';
 import type {SyncedMark} from './mark.js';
 import {listSegments} from './segments.js';
-import {type Finding, surveyJournal} from './survey.js';
+import {type Finding, type Survey, surveyJournal} from './survey.js';
 
 /** Verifies every line and every private part. A private part may be blank only where a later record permits it. */
 export function verifyAll(
@@ -19,10 +19,20 @@ export function verifyAll(
     path: join(directory, segment),
   }));
   const survey = surveyJournal({storage, segments, keys, mark, expected: null});
-  const seq = survey.pieces.reduce((last, piece) => (piece.kind === 'run' ? piece.last : last), 0);
+  const seq = lastGood(survey);
   const [first] = survey.damage;
   if (first === undefined) return {ok: true, seq, damage: null};
-  return {ok: false, seq: survey.intact.seq, damage: damageOf(first, survey.newer)};
+  return {ok: false, seq, damage: damageOf(first, survey.newer)};
+}
+
+/** The last record before the first damage. */
+function lastGood({pieces, spoilt}: Survey): number {
+  let seq = 0;
+  for (const piece of pieces) {
+    if (piece.kind !== 'run' || piece.first !== seq + 1) break;
+    seq = piece.last;
+  }
+  return Math.min(seq, ...[...spoilt.keys()].map((one) => one - 1));
 }
 
 function damageOf(finding: Finding, newer: Finding | null): JournalHealth['damage'] {

@@ -60,7 +60,8 @@ export async function repairJournal(
   if (report.outcome !== 'planned') return {report, error: null};
   const {lost, quarantined, orphans, device} = report;
   const rekey = request.rekey ? ' --rekey' : '';
-  const what = `${lost.length} gaps, ${quarantined.length + orphans.length} payments to set aside`;
+  const touched = quarantined.length + orphans.length;
+  const what = `${lost.length} gap${lost.length === 1 ? '' : 's'}, ${touched} payment${touched === 1 ? '' : 's'} to look up`;
   const error = new StowpayError(
     'input_required',
     `Nothing was changed: this is what a repair would do (${what}). It has to be confirmed with the name of the device.`,
