@@ -7,6 +7,9 @@ import type {Cli, Ran} from '../support/cli.js';
 import {type Call, canTrace, record, withInjected} from '../support/strace.js';
 import {expectNoStack, inPairs, network, payments, skip, taken} from '../support/world.js';
 
+/** Every call; without it, one of three that only read. */
+const EVERY = process.env.STOWPAY_EVERY_CALL !== undefined;
+
 /** What a disk can say to each call. Reads that fail are of another kind: nothing was written by them. */
 const FAULTS: readonly {readonly calls: RegExp; readonly errors: readonly string[]}[] = [
   {calls: /^p?write(v|64)?$/, errors: ['EIO', 'ENOSPC']},
@@ -78,7 +81,7 @@ function collectScene(state: 'on' | 'off'): Scene {
       }
       // Of everything but a failed write or sync it is said that nothing was stored, and the card was not charged.
       const unknown = ['journal_write_failed', 'payment_in_doubt'].includes(ran.error.code);
-      if (!unknown && !/may have been charged/.test(ran.error.message)) {
+      if (!unknown && !/may have been charged|still open/.test(ran.error.message)) {
         expect(now, 'told as not stored').to.be.oneOf([null, 'created', 'canceled']);
       }
     },
@@ -110,7 +113,8 @@ function faultsAt(calls: readonly Call[], {dataDir}: Cli): readonly Fault[] {
     .map((call) => {
       counts.set(call.name, (counts.get(call.name) ?? 0) + 1);
       return {...call, nth: counts.get(call.name) ?? 0};
-    });
+    })
+    .filter(({effect}, index) => EVERY || effect || index % 3 === 0);
   return ours.flatMap((call) =>
     FAULTS.filter((fault) => fault.calls.test(call.name))
       .flatMap(({errors}) => errors)
@@ -140,7 +144,7 @@ async function failAtEach(scene: Scene): Promise<void> {
   const wrong: string[] = [];
   await inPairs(inBatches(faults, 10).map((some) => () => failBatch(scene, some, paths, said, wrong)));
   const answers = [...said].sort().map(([what, times]) => `${what} ${times}`);
-  console.log(`      ${scene.name}: ${faults.length} faults: ${answers.join(', ')}; nothing lost or doubled`);
+  console.log(`      ${scene.name}: ${faults.length} faults: ${answers.join(', ')}; ${wrong.length} wrong`);
   expect(wrong.join('\n\n')).to.equal('');
   const met = faults.length - (said.get('not met') ?? 0);
   // Some calls are made only when something changes, as the network did before the recorded run.

@@ -114,6 +114,26 @@ export function unrecorded(payment: Payment, error: StowpayError): StowpayError 
   );
 }
 
+/** What had to be sent could not be read from the journal. Its attempt may be journalled, so a look ends it. */
+export function unsent(payment: Payment, error: StowpayError): StowpayError {
+  const money =
+    payment.unresolved_confirms > 0
+      ? 'It was not sent again; whether an earlier attempt charged it is not known.'
+      : 'It was not sent, and no money was taken.';
+  return new StowpayError(
+    error.code,
+    `The card data of ${payment.local_id} over ${formatAmount(payment.amount, payment.currency)} could not be read from ` +
+      `the journal (${error.code}). ${money} The payment is still open.`,
+    {
+      hint:
+        'Check the disk of the data directory. Then run the command again, a sale with the same --reference: ' +
+        'it looks at the API before anything is sent.',
+      details: {...error.details, local_id: payment.local_id},
+      cause: error,
+    },
+  );
+}
+
 /** The payment was settled by another process between our look at the journal and our act: nothing was done here. */
 export function settledMeanwhile(payment: Payment): StowpayError {
   return new StowpayError(

@@ -5,7 +5,7 @@ import type {EventBody} from '../core/events.js';
 import {abandonedState, type Payment} from '../core/payment.js';
 import type {FrozenCall, Journal, JsonObject, Outcome, RemoteIntent} from '../core/ports.js';
 import {type Parts, record} from './parts.js';
-import {unrecorded} from './payment-errors.js';
+import {unrecorded, unsent} from './payment-errors.js';
 
 /** How often one run sends or looks before it leaves a payment for the next. */
 const TRIES = 4;
@@ -103,8 +103,9 @@ async function sealedDataOf(journal: Journal, payment: Payment): Promise<SealedC
   try {
     return (await journal.privateData(payment.local_id))?.sealed ?? null;
   } catch (error) {
-    if (error instanceof StowpayError && error.code === 'journal_damaged') return null;
-    throw error;
+    if (!(error instanceof StowpayError)) throw error;
+    if (error.code === 'journal_damaged') return null;
+    throw unsent(payment, error);
   }
 }
 
