@@ -2,4 +2,43 @@
  * Syncs that may be left out, one at a time, without any crash telling: what else holds the promise they also hold.
  * A test fails when another one turns up, and when one of these starts to matter.
  */
-export const EXPLAINED: ReadonlyMap<string, string> = new Map([]);
+export const EXPLAINED: ReadonlyMap<string, string> = new Map([
+  [
+    'initialiseJournal (genesis.ts): syncDirectory data',
+    'the keys are named in the same directory afterwards, and that is synced before the first segment has a name',
+  ],
+  [
+    'createDurable (durable.ts) < createFirstSegment (genesis.ts): syncDirectory journal',
+    'the name it makes durable is given up at once: after the rename the directory is synced again',
+  ],
+  [
+    '#recover (journal.ts): sync <segment>',
+    'without a mark of this boot nobody has written in it: what is read comes from the platter. It counts where the ' +
+      'lock file itself was lost, which no crash does',
+  ],
+  [
+    'fillReserve (reserve.ts): sync reserve',
+    'it holds space, not bytes: its size is looked at before each sale. That a file system may not have set the space ' +
+      'aside before the sync, this disk does not model',
+  ],
+  [
+    'releaseReserve (reserve.ts): sync reserve',
+    'it gives space back to the running system; if the old size comes back, there is a reserve again',
+  ],
+  [
+    'replaceDurable (durable.ts) < write (json-file.ts) < writeCheckpoint (checkpoint.ts): sync checkpoint.json.new',
+    'a cache with its own MAC: half of it is none, and everything is read',
+  ],
+  [
+    'replaceDurable (durable.ts) < write (json-file.ts) < writeCheckpoint (checkpoint.ts): syncDirectory journal',
+    'a cache: the one before it still stands on a record that is there. Its tables may be gone: then it is not believed',
+  ],
+  [
+    'replaceDurable (durable.ts) < writeTable (table.ts): sync <table>.new',
+    'a cache whose pages each prove themselves: a broken one is made anew from the journal',
+  ],
+  [
+    'replaceDurable (durable.ts) < writeTable (table.ts): syncDirectory index',
+    'a cache: a checkpoint that names a table which is not there is not believed',
+  ],
+]);

@@ -44,7 +44,8 @@ export async function surveyWorkload(workload: NamedWorkload, options: SurveyOpt
   const start = {name, image, sizes, mutation, initialised: workload.bare === true ? null : 0};
   const run = await runWorkload(start, workload.run);
   const states: CrashState[] = [];
-  await surveyRun(run, options, random, survey, states);
+  const perPoint = options.perPoint * (workload.denser ?? 1);
+  await surveyRun(run, {...options, perPoint}, random, survey, states);
   for (const state of drawn(states, options.recoveries, random)) {
     if (options.hasty === true && survey.violations.length > 0) return survey;
     survey.recoveries += 1;

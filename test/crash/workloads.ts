@@ -9,6 +9,8 @@ export interface NamedWorkload {
   readonly sizes: JournalSizes;
   /** Begins on a disk without a journal. */
   readonly bare?: boolean;
+  /** Few points with much in flight at each: so many times more disks are drawn at them. */
+  readonly denser?: number;
   readonly run: Workload;
 }
 
@@ -146,6 +148,20 @@ export const WORKLOADS: readonly NamedWorkload[] = [
       ]);
       await taking(rig, writers, commits);
       for (const journal of writers) journal.close();
+    },
+  },
+  {
+    name: 'a long commit of somebody who died, cut off by a short one',
+    sizes: {},
+    denser: 20,
+    run: async (rig) => {
+      const [a, b] = [rig.open('A'), rig.open('B')];
+      await rig.write(a, createdEvent('pay_1'));
+      rig.begin();
+      rig.killAfter(a, 1);
+      await rig.write(a, ...sale('pay_long', {metadata: 6000}), ...sale('pay_too'));
+      await rig.write(b, createdEvent('pay_2'));
+      b.close();
     },
   },
   {
