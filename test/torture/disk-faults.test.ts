@@ -5,7 +5,7 @@ import type {ForwardResult} from '../../src/lib/terminal/forward.js';
 import {AMOUNT, agree, collecting, connectedWorld, inBatches, type World} from '../support/agreement.js';
 import type {Cli, Ran} from '../support/cli.js';
 import {type Call, canTrace, record, withInjected} from '../support/strace.js';
-import {expectNoStack, inPairs, network, payments, skip, taken} from '../support/world.js';
+import {expectNoStack, forwarded, inPairs, network, payments, skip, taken} from '../support/world.js';
 
 /** Every call; without it, one of three that only read. */
 const EVERY = process.env.STOWPAY_EVERY_CALL !== undefined;
@@ -69,6 +69,9 @@ function collectScene(state: 'on' | 'off'): Scene {
   return {
     name: state === 'on' ? 'collect with network' : 'collect without network',
     words: async ({cli}, reference) => {
+      // Seen online before each sale, so that the same files change each time.
+      network(cli, 'on');
+      await forwarded(cli);
       network(cli, state);
       return collecting(reference);
     },
@@ -147,8 +150,8 @@ async function failAtEach(scene: Scene): Promise<void> {
   console.log(`      ${scene.name}: ${faults.length} faults: ${answers.join(', ')}; ${wrong.length} wrong`);
   expect(wrong.join('\n\n')).to.equal('');
   const met = faults.length - (said.get('not met') ?? 0);
-  // Some calls are made only when something changes, as the network did before the recorded run.
-  expect(met, 'faults that met their call').to.be.greaterThan(faults.length * 0.8);
+  // A journal that has grown makes a few calls more or less.
+  expect(met, 'faults that met their call').to.be.greaterThan(faults.length * 0.85);
 }
 
 async function failBatch(
