@@ -34,7 +34,8 @@ describe('a journal without one of its syncs', () => {
     const survivors: string[] = [];
     for (const [site, exercises] of sites) {
       let violation: string | null = null;
-      for (const look of MUTANT_LOOKS) {
+      // Of those that may go, nothing thorough is expected: a quick look is enough to see one begin to matter.
+      for (const look of EXPLAINED.has(site) ? [QUICK] : MUTANT_LOOKS) {
         violation ??= await caught({site, how: 'skipped'}, exercises, look);
       }
       console.log(`      ${violation === null ? 'survives' : 'caught  '} ${site}`);
