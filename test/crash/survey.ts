@@ -44,8 +44,9 @@ export async function surveyWorkload(workload: NamedWorkload, options: SurveyOpt
   const start = {name, image, sizes, mutation, initialised: workload.bare === true ? null : 0};
   const run = await runWorkload(start, workload.run);
   const states: CrashState[] = [];
-  const perPoint = options.perPoint * (workload.denser ?? 1);
-  await surveyRun(run, {...options, perPoint}, random, survey, states);
+  const {denser = 1} = workload;
+  const dense = denser === 1 ? options : {...options, perPoint: options.perPoint * denser, stride: 1};
+  await surveyRun(run, dense, random, survey, states);
   for (const state of drawn(states, options.recoveries, random)) {
     if (options.hasty === true && survey.violations.length > 0) return survey;
     survey.recoveries += 1;

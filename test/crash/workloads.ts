@@ -9,7 +9,7 @@ export interface NamedWorkload {
   readonly sizes: JournalSizes;
   /** Begins on a disk without a journal. */
   readonly bare?: boolean;
-  /** Few points with much in flight at each: so many times more disks are drawn at them. */
+  /** Few points that matter much: all of them are looked at, and so many times more disks at each. */
   readonly denser?: number;
   readonly run: Workload;
 }
@@ -161,6 +161,23 @@ export const WORKLOADS: readonly NamedWorkload[] = [
       rig.killAfter(a, 1);
       await rig.write(a, ...sale('pay_long', {metadata: 6000}), ...sale('pay_too'));
       await rig.write(b, createdEvent('pay_2'));
+      b.close();
+    },
+  },
+  {
+    name: 'a segment begun by somebody who died before anybody was told, moved out of the way',
+    // Every sale fills one.
+    sizes: {segmentBytes: 2000},
+    denser: 20,
+    run: async (rig) => {
+      const [a, b] = [rig.open('A'), rig.open('B')];
+      await rig.write(a, ...sale('pay_1'));
+      await rig.write(b, ...sale('pay_2'));
+      rig.begin();
+      // Created, written, synced, named: all but the mark.
+      rig.killAfter(a, 4);
+      await rig.write(a, ...sale('pay_untold'));
+      await rig.write(b, createdEvent('pay_3'));
       b.close();
     },
   },

@@ -26,29 +26,24 @@ export function cutTail(
   return {type: 'journal.recovered', data: {kind, segment, offset, bytes: bytes.length, kept_as: kept}};
 }
 
-/** Moves a whole segment that was begun but never acknowledged out of the way, durably, without its sealed card data. */
-export function cutSegment(storage: Storage, directory: string, segment: string): Recovered {
-  const damaged = join(directory, 'damaged');
-  storage.makeDirectory(damaged);
-  const bytes = blankSegment(storage.open(join(directory, segment)));
-  const kept = freeName(storage, damaged, `${segment}-0`);
-  storage.rename(join(directory, segment), join(damaged, kept));
-  storage.syncDirectory(damaged);
+/**
+ * Takes a whole segment out of the way that was begun but never acknowledged, durably; its bytes are kept without their
+ * sealed card data. The segment itself is never blanked: after a power cut its lines would verify, and a payment that
+ * nobody was told of would stand there without its card data. It is whole, or empty, or gone. Returns the record that
+ * tells of it, or null when the segment was empty.
+ */
+export function cutSegment(storage: Storage, directory: string, segment: string): Recovered | null {
+  const path = join(directory, segment);
+  const cut = emptied(storage, directory, path);
+  storage.remove(path);
   storage.syncDirectory(directory);
-  return {
-    type: 'journal.recovered',
-    data: {kind: 'unacknowledged', segment, offset: 0, bytes, kept_as: kept},
-  };
+  return cut;
 }
 
-/** Before it is moved: a crash in between must not leave sealed data where nobody looks for it. */
-function blankSegment(file: StorageFile): number {
+function emptied(storage: Storage, directory: string, path: string): Recovered | null {
+  const file = storage.open(path);
   try {
-    const size = file.size();
-    if (size === 0) return 0;
-    file.write(0, withoutPrivates(file.read(0, size)));
-    file.sync();
-    return size;
+    return cutTail(storage, directory, file, 0, 'unacknowledged');
   } finally {
     file.close();
   }

@@ -512,7 +512,8 @@ export class FileJournal implements Journal {
     const recovered: EventBody[] = [];
     const {segment, offset} = fold.position;
     for (const name of this.#begunAfter(fold, unmarked)) {
-      recovered.push(cutSegment(this.#storage, this.#directory, name));
+      const moved = cutSegment(this.#storage, this.#directory, name);
+      if (moved !== null) recovered.push(moved);
     }
     const file = this.#writer.file(segment);
     const size = file.size();

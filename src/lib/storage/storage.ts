@@ -55,6 +55,6 @@ export interface Storage {
   /** Afterwards names created, renamed or removed in the directory survive a power cut. */
   syncDirectory(directory: string): void;
   rename(from: string, to: string): void;
-  /** Removes a file of a cache; nothing if there is none. What a journal consists of is never removed. */
+  /** Removes a file of a cache, or an empty one; nothing if there is none. What a journal consists of is never removed. */
   remove(path: string): void;
 }
