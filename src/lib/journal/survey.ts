@@ -123,6 +123,8 @@ interface OpenCommit {
   readonly before: {readonly seq: number; readonly mac: string};
   /** NUL bytes stand in a private part of it: a page is missing. */
   hollow: boolean;
+  /** A line among its records is damaged: no power cut does that. */
+  damaged: boolean;
 }
 
 class Walk {
@@ -275,6 +277,7 @@ class Walk {
         start: raw.start,
         before: this.#previous,
         hollow: false,
+        damaged: false,
       };
     }
     if (line.private?.base64.includes('\0') === true) this.#commit.hollow = true;
@@ -339,8 +342,10 @@ class Walk {
     const {told, reason} = line;
     const commit = this.#commit;
     let begins = false;
-    if (!line.torn) this.#tear = null;
-    else if (this.#tear === null) {
+    if (!line.torn) {
+      this.#tear = null;
+      if (commit !== null) commit.damaged = true;
+    } else if (this.#tear === null) {
       const start = commit?.start ?? raw.start;
       const first = commit?.first ?? this.#previous.seq + 1;
       const before = commit?.before ?? this.#previous;
@@ -390,7 +395,7 @@ class Walk {
 
   #endOfSegment(segment: string, end: number, mayBeTorn: boolean): void {
     const commit = this.#commit;
-    if (this.#tear === null && commit !== null) {
+    if (this.#tear === null && commit !== null && !commit.damaged) {
       const reason = 'the last commit ends before its last record';
       const {start, first, before} = commit;
       this.#tear = {start, commit: first, reason, findingsBefore: this.#damage.length, before};

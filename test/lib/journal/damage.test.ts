@@ -23,6 +23,25 @@ describe('a journal with a changed byte', () => {
     }).timeout(60_000);
   }
 
+  it('never takes two lines that ran into one for a tear, although the commit before them has no end then', async () => {
+    const journal = await smallJournal({commits: [...story(1, 4), ...story(4, 2)], segmentBytes: 3000});
+    journal.clock.reboot();
+    const bench = new FlipBench(journal);
+    const last = journal.segments().at(-1) ?? '';
+    const bytes = journal.read(last);
+    let tried = 0;
+    for (let at = bytes.indexOf(0x0a); at >= 0 && at < bytes.length - 1; at = bytes.indexOf(0x0a, at + 1)) {
+      for (const flip of ['lowest bit', 'highest bit', 'space'] as const) {
+        const {verdict, fates, report} = await bench.flip(last, at, flip);
+        expect(verdict).to.equal('damage');
+        expect(report.notes).to.deep.equal([]);
+        expectNothingSilent(journal, fates ?? {}, `${last}, byte ${at}, ${flip}`);
+        tried += 1;
+      }
+    }
+    expect(tried).to.be.greaterThan(5);
+  });
+
   it('takes a NUL byte in the last commit for a tear only after a reboot, and not if a checkpoint knows better', async () => {
     const plain = await smallJournal();
     const known = await smallJournal({checkpointRecords: 1});
