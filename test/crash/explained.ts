@@ -17,6 +17,11 @@ export const EXPLAINED: ReadonlyMap<string, string> = new Map([
       'lock file itself was lost, which no crash does',
   ],
   [
+    'cutSegment (cut.ts): syncDirectory journal',
+    'the segment was emptied durably before: if its name comes back, it is a segment that is begun and empty. The next ' +
+      'commit begins it anew and syncs the directory',
+  ],
+  [
     'fillReserve (reserve.ts): sync reserve',
     'it holds space, not bytes: its size is looked at before each sale. That a file system may not have set the space ' +
       'aside before the sync, this disk does not model',
