@@ -23,5 +23,5 @@ function generalised(what: string): string {
     .replace(/\S*\/(?=[^/ ]+$)/, '')
     .replace(/\d{12}\.jsonl-\d+(\.\d+)?\.bin/, '<cut>')
     .replace(/\d{12}\.jsonl/, '<segment>')
-    .replace(/\d{12}-\d+\.table/, '<table>');
+    .replace(/\d{12}-\d+-[0-9a-f]+\.table/, '<table>');
 }

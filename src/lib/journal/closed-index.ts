@@ -88,7 +88,7 @@ export class ClosedIndex {
    * The index with these payments in it, its tables durable. This one stays usable; the tables it has and the other
    * has not may be removed once a checkpoint that names the other's is durable.
    *
-   * @param seq where the journal stands: makes the names of new tables their own
+   * @param seq where the journal stands: tells a person the age of a table
    */
   with(seq: number, closed: readonly ClosedPayment[]): ClosedIndex {
     if (closed.length === 0) return this;
@@ -118,7 +118,7 @@ export class ClosedIndex {
   }
 
   #write(seq: number, level: number, entries: readonly Entry[]): TableInfo {
-    const name = `${String(seq).padStart(12, '0')}-${level}.table`;
+    const name = `${String(seq).padStart(12, '0')}-${level}-${digestOf(entries)}.table`;
     return writeTable(this.#storage, this.#directory, this.#key, name, level, entries);
   }
 
@@ -175,6 +175,14 @@ function entriesOf({local_id, seq, id, reference, places}: ClosedPayment): Entry
 function keyOf(kind: string, text: string): string {
   if (text.length <= LONGEST_NAME && /^[\x20-\x7e]*$/.test(text)) return `${kind} ${text}`;
   return `${kind} sha256:${createHash('sha256').update(text).digest('hex')}`;
+}
+
+/**
+ * Two processes may write a table at the same record, each with what closed since its own last checkpoint. Were they
+ * called the same, one would take the other's for its own and believe its proof that there is no such key.
+ */
+function digestOf(entries: readonly Entry[]): string {
+  return createHash('sha256').update(JSON.stringify(entries)).digest('hex').slice(0, 32);
 }
 
 function byKey([a]: Entry, [b]: Entry): number {
