@@ -104,6 +104,11 @@ export class ClosedIndex {
     return new ClosedIndex(this.#storage, this.#directory, this.#key, tables);
   }
 
+  /** False when a table is gone: by somebody who wrote a newer index, or damaged this one. */
+  isWhole(): boolean {
+    return this.tables.every(({name}) => this.#storage.has(join(this.#directory, name)));
+  }
+
   /** Removes what is in the directory and not in this index: call it when its checkpoint is durable. */
   removeOthers(): void {
     const named = new Set(this.tables.map(({name}) => name));

@@ -63,6 +63,12 @@ const CHECKPOINT_RECORDS = 256;
 /** The part of it that is a long tail when a process ends. */
 const LONG_TAIL = 4;
 
+/**
+ * What is done when a table of the index is not what it was: it may have been replaced by another process, which wrote
+ * a newer checkpoint; else the index is made anew from the journal; else there is nothing left to try.
+ */
+const REMEDIES = ['newer', 'anew', 'none'] as const;
+
 interface Waiting {
   readonly decide: (state: State) => Decision<unknown>;
   readonly resolve: (done: {result: unknown; records: readonly JournalRecord[]}) => void;
@@ -281,15 +287,19 @@ export class FileJournal implements Journal {
   }
 
   #decideAndWrite(batch: readonly Waiting[]): (() => void)[] {
-    try {
-      return this.#write(batch, this.#refreshLocked());
-    } catch (error) {
-      if (!(error instanceof BrokenTable)) throw error;
-      // Nothing was written or told: the index is made anew from the journal, then everybody is asked again.
-      this.#forget();
-      this.#distrust = true;
-      return this.#write(batch, this.#refreshLocked());
+    const recovered: EventBody[] = [];
+    for (const remedy of REMEDIES) {
+      try {
+        recovered.push(...this.#refreshLocked());
+        return this.#write(batch, recovered);
+      } catch (error) {
+        if (!(error instanceof BrokenTable) || remedy === 'none') throw error;
+        // Nothing was written or told: everybody is asked again.
+        this.#forget();
+        this.#distrust ||= remedy === 'anew';
+      }
     }
+    return [];
   }
 
   #write(batch: readonly Waiting[], recovered: readonly EventBody[]): (() => void)[] {
@@ -378,6 +388,11 @@ export class FileJournal implements Journal {
     if (fold.tail < Math.max(records, fold.state.payments.size)) return;
     // A segment that is begun and empty holds no record a checkpoint could stand after.
     if (fold.position.offset === 0) return;
+    // Another process wrote a newer checkpoint: what would be written here names tables that it removed.
+    if (!fold.index.isWhole()) {
+      this.#forget();
+      return;
+    }
     const {tables} = fold.index;
     this.#redacting(() => syncBlanks(this.#storage, this.#directory, fold));
     if (this.#failed !== null) return;
@@ -550,7 +565,8 @@ export class FileJournal implements Journal {
     const fold = readCheckpoint(this.#storage, this.#directory, this.#keys.checkpoint);
     const empty = emptyFold(locked ? indexOf(this.#storage, this.#directory, this.#keys.checkpoint) : null);
     if (fold === null) return empty;
-    if (!this.#distrust && standsOn(this.#storage, this.#directory, fold.position)) return fold;
+    const whole = !locked || fold.index?.isWhole() === true;
+    if (!this.#distrust && whole && standsOn(this.#storage, this.#directory, fold.position)) return fold;
     // It does not stand where it says: read from the first segment, and believe it only as far as that agrees.
     return {...empty, expected: fold.position};
   }

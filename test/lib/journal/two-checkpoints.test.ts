@@ -1,9 +1,11 @@
+import {basename} from 'node:path';
 import {expect} from 'chai';
 import {referenceHolder} from '../../../src/lib/core/decide.js';
 import type {EventBody} from '../../../src/lib/core/events.js';
 import {initialiseJournal} from '../../../src/lib/journal/genesis.js';
 import {FileJournal} from '../../../src/lib/journal/journal.js';
 import {disk} from '../../../src/lib/storage/disk.js';
+import type {Storage} from '../../../src/lib/storage/storage.js';
 import {testClock} from '../../support/clock.js';
 import {temporaryDirectory} from '../../support/directories.js';
 import {createdEvent} from '../../support/events.js';
@@ -48,5 +50,36 @@ describe('two processes that write checkpoints', () => {
     }
     one.close();
     other.close();
+  });
+
+  it('never leave one that names tables the other has removed: the next process would have to read everything', async () => {
+    const directory = temporaryDirectory();
+    const clock = testClock();
+    await initialiseJournal(disk, directory, clock, null);
+    const read: string[] = [];
+    const storage: Storage = {
+      ...disk,
+      open: (path, mode) => {
+        read.push(basename(path));
+        return disk.open(path, mode);
+      },
+    };
+    const options = {storage, directory, clock, checkpointRecords: 10, segmentBytes: 4096};
+    const open = (): FileJournal => new FileJournal(options);
+    const [one, other] = [open(), open()];
+    for (let n = 0; n < 60; n += 1) {
+      await write(n % 3 === 0 ? one : other, ...sale(n));
+      const next = open();
+      read.length = 0;
+      for (const asked of [0, n >> 1, n]) expect(await holder(next, `order-${asked}`)).to.not.equal(null);
+      if (n > 20) expect(read, `after ${n}`).to.not.include('000000000001.jsonl');
+      next.close();
+    }
+    for (const journal of [one, other]) {
+      read.length = 0;
+      for (let n = 0; n < 60; n += 1) expect(await holder(journal, `order-${n}`)).to.not.equal(null);
+      expect(read).to.not.include('000000000001.jsonl');
+      journal.close();
+    }
   });
 });
