@@ -415,7 +415,9 @@ export class FileJournal implements Journal {
       const mark = this.#currentMark();
       const {segment, offset} = fold.position;
       const newest = mark?.segment === segment && mark.offset === offset && this.#lock.isCurrent();
-      if (newest) this.#checkpoint(this.#checkpointRecords / LONG_TAIL);
+      // A repair that was cut off has its mark and caches still to put in place: what we know is of the old files.
+      const replaced = isBeingRepaired(this.#storage, this.#directory) || !this.#writer.isCurrent();
+      if (newest && !replaced) this.#checkpoint(this.#checkpointRecords / LONG_TAIL);
     } catch {
       // The mark could not be read: the next process will say so.
     } finally {
