@@ -70,13 +70,15 @@ export function foldCommits(
   damagedAt: (segment: string, byte: number, reason: string) => Error,
 ): void {
   for (const commit of commits) {
-    for (const scanned of commit.records) foldRecord(fold, scanned);
-    fold.position = commit.end;
-    const {expected} = fold;
-    if (expected?.seq === commit.end.seq && expected.mac !== commit.end.mac) {
+    const {expected, position} = fold;
+    const reached = expected !== null && position.seq < expected.seq && commit.end.seq >= expected.seq;
+    // A checkpoint stands after a whole commit. Said before it is folded: whoever reads on from here must meet it again.
+    if (reached && commit.end.mac !== expected.mac) {
       const reason = `record ${expected.seq} is not the one the checkpoint was written after`;
       throw damagedAt(commit.end.segment, commit.end.line_start, reason);
     }
+    for (const scanned of commit.records) foldRecord(fold, scanned);
+    fold.position = commit.end;
   }
 }
 

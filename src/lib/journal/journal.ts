@@ -130,6 +130,7 @@ export class FileJournal implements Journal {
     try {
       return this.#healthy(this.#refreshUnlocked());
     } catch {
+      this.#forget();
       return this.#aloneWith(() => this.#viewLocked());
     }
   }
