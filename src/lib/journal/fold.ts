@@ -133,7 +133,9 @@ export function dropClosed(fold: Fold): readonly ClosedPayment[] {
 function dropReference(state: State, payment: Payment): string | null {
   if (payment.reference === null) return null;
   const key = referenceKey(payment.binding.account, payment.reference);
-  if (state.references.get(key)?.payment !== payment.local_id) return null;
+  // Of a payment that is still here the reference is, too, unless another one took it and has closed since.
+  const references = state.references as IndexedReferences;
+  if (references.recent(key)?.payment !== payment.local_id) return null;
   state.references.delete(key);
   return freesReference(payment, nobodyRunning) ? null : key;
 }

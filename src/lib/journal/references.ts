@@ -23,6 +23,11 @@ export class IndexedReferences implements References {
     return this.#closed.reference(key);
   }
 
+  /** What is known without asking the closed ones. */
+  recent(key: string): ReferenceEntry | undefined {
+    return this.#recent.get(key);
+  }
+
   set(key: string, entry: ReferenceEntry): this {
     this.#recent.set(key, entry);
     return this;
