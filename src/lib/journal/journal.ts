@@ -16,6 +16,7 @@ import {
   clonedError,
   damageAt,
   damagedError,
+  diskError,
   lockedError,
   lostError,
   notFoundError,
@@ -245,7 +246,8 @@ export class FileJournal implements Journal {
       try {
         await this.#underLock(() => this.#commit(this.#waiting.splice(0)));
       } catch (error) {
-        for (const {reject} of this.#waiting.splice(0)) reject(error);
+        const told = diskError(error, this.#lock.file.path);
+        for (const {reject} of this.#waiting.splice(0)) reject(told);
       }
     }
     this.#draining = false;

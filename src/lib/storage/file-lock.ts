@@ -11,6 +11,7 @@ const LAST_DELAY_MS = 50;
  */
 export class FileLock {
   readonly #file: LockFile;
+  #closed = false;
 
   constructor(file: LockFile) {
     this.#file = file;
@@ -28,6 +29,8 @@ export class FileLock {
 
   /** Tries once. `offset`/`length` name a byte range; length 0 means to the end of the file. */
   tryLock(offset = 0, length = 0): boolean {
+    // Somebody may still wait here; the system gives the descriptor's number to the next file that is opened.
+    if (this.#closed) throw Object.assign(new Error(`closed: ${this.#file.path}`), {code: 'EBADF'});
     return this.#file.tryLock(offset, length);
   }
 
@@ -75,6 +78,7 @@ export class FileLock {
 
   /** Releases every lock held through this descriptor. */
   close(): void {
+    this.#closed = true;
     this.#file.close();
   }
 }
