@@ -106,14 +106,14 @@ async function withoutCaches(
   await showsTheSame(open(simulatedDisk(bare, run.mutation)), after, 'without its checkpoint', found);
 }
 
-interface Look {
+export interface Look {
   readonly records: readonly JournalRecord[];
   /** The fold of all of them, nothing dropped. */
   readonly fold: State;
 }
 
 /** What the journal shows, held against a fold of its own history. */
-async function look(journal: FileJournal, found: string[], when: string): Promise<Look> {
+export async function look(journal: FileJournal, found: string[], when: string): Promise<Look> {
   const {state, health} = await journal.view();
   if (!health.ok) throw new Error(`${when} it looks damaged: ${health.damage?.message}`);
   const records: JournalRecord[] = [];
@@ -186,7 +186,7 @@ function payments(records: readonly JournalRecord[]): string[] {
 
 const texts = new WeakMap<EventBody | JournalRecord, string>();
 
-function textOf(event: EventBody | JournalRecord): string {
+export function textOf(event: EventBody | JournalRecord): string {
   const known = texts.get(event);
   if (known !== undefined) return known;
   const text = `${event.type} ${'payment' in event ? event.payment : ''} ${JSON.stringify(event.data)}`;
@@ -286,7 +286,7 @@ function checkKept(
 }
 
 /** The same bytes, where they are not blanked. */
-function holds(kept: Buffer, cut: Buffer): boolean {
+export function holds(kept: Buffer, cut: Buffer): boolean {
   return kept.length === cut.length && kept.every((byte, at) => byte === cut[at] || byte === 0x20);
 }
 
@@ -324,7 +324,7 @@ function needs({fold, records}: Look, event: EventBody & {payment: string}): boo
   return records.some((record) => textOf(record) === textOf(event));
 }
 
-function standing(
+export function standing(
   image: DiskImage,
   events: readonly {readonly private?: PrivateData}[],
   where: 'cache' | 'durable',

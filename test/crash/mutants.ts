@@ -1,10 +1,13 @@
 import type {SyncMutation} from '../support/simulated-disk.js';
+import {REPAIRS, surveyRepair} from './repairs.js';
 import {type Survey, type SurveyOptions, surveyKilled, surveyWorkload} from './survey.js';
 import {WORKLOADS} from './workloads.js';
 
 /** One thing to crash in every way. */
 export interface Exercise {
   readonly name: string;
+  /** Looking at a state takes longer: a bounded run looks at so many times fewer points. */
+  readonly slower?: number;
   survey(options: SurveyOptions): Promise<Survey>;
 }
 
@@ -12,6 +15,11 @@ export const EXERCISES: readonly Exercise[] = [
   ...WORKLOADS.map((workload) => ({
     name: workload.name,
     survey: (options: SurveyOptions) => surveyWorkload(workload, options),
+  })),
+  ...REPAIRS.map((repair) => ({
+    name: repair.name,
+    slower: 7,
+    survey: (options: SurveyOptions) => surveyRepair(repair, options),
   })),
   {name: 'one is killed in the middle, another goes on', survey: surveyKilled},
 ];

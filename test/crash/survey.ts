@@ -133,7 +133,7 @@ function whereOf(run: Run, state: CrashState, point: number): string {
 }
 
 /** A write that a kill cut short: after each page, and at a few odd bytes. */
-function inside(step: Step | undefined): readonly DiskImage[] {
+export function inside(step: Step | undefined): readonly DiskImage[] {
   if (step === undefined || step.write === null) return [];
   const {node, offset, bytes} = step.write;
   const lengths = new Set(oddLengths(bytes.length));
@@ -169,7 +169,7 @@ async function surveyRecovery(
   await surveyRun({...again, kept: new Map([...run.kept, ...again.kept])}, options, random, survey, []);
 }
 
-function drawn<T>(list: readonly T[], count: number, random: RandomNumbers): readonly T[] {
+export function drawn<T>(list: readonly T[], count: number, random: RandomNumbers): readonly T[] {
   if (list.length <= count) return list;
   return Array.from({length: count}, () => list[Math.floor(random() * list.length)] as T);
 }
@@ -177,14 +177,15 @@ function drawn<T>(list: readonly T[], count: number, random: RandomNumbers): rea
 let ready: Promise<DiskImage> | null = null;
 
 /** A disk with a journal on it, all of it on the platter. */
-function initialised(): Promise<DiskImage> {
+export function initialised(): Promise<DiskImage> {
   ready ??= runWorkload({name: 'genesis', image: emptyImage('data')}, (rig) => rig.initialise()).then(
     ({disk}) => settled(disk.image),
   );
   return ready;
 }
 
-function settled(image: DiskImage): DiskImage {
+/** The same disk with everything on the platter. */
+export function settled(image: DiskImage): DiskImage {
   const nodes = new Map<number, DiskNode>();
   for (const [id, node] of image.nodes) {
     if (node.kind === 'file') nodes.set(id, {...node, durable: node.cache, pending: []});

@@ -49,6 +49,21 @@ function emptied(storage: Storage, directory: string, path: string): Recovered |
   }
 }
 
+/**
+ * Takes the sealed card data out of a segment that does not count, durably, whole lines or not. Before it is moved: a
+ * crash in between must not leave sealed data where nobody looks for it.
+ */
+export function blankSegment(file: StorageFile): void {
+  try {
+    const size = file.size();
+    if (size === 0) return;
+    file.write(0, withoutPrivates(file.read(0, size)));
+    file.sync();
+  } finally {
+    file.close();
+  }
+}
+
 function keep(storage: Storage, directory: string, name: string, bytes: Buffer): string {
   const damaged = join(directory, 'damaged');
   storage.makeDirectory(damaged);

@@ -3,6 +3,7 @@ import {join} from 'node:path';
 import type {Clock} from '../core/ports.js';
 import {createDurable} from '../storage/durable.js';
 import type {LockFile, Storage} from '../storage/storage.js';
+import {blankSegment} from './cut.js';
 import {DEVICE_KEY} from './keys.js';
 import {blank, isBlank, sliceLine} from './line.js';
 import {readLines} from './lines.js';
@@ -25,6 +26,7 @@ export interface Manifest {
   readonly end: {readonly segment: string; readonly offset: number};
 }
 
+const BLANK = 0x20;
 const MANIFEST = 'manifest.json';
 export const BUILDING = 'repair.new';
 const READY = 'repair';
@@ -56,27 +58,55 @@ export function swapIn(
   manifest: Manifest,
 ): void {
   const directory = join(dataDirectory, 'journal');
-  const ready = join(directory, READY);
+  const places: Places = {
+    data: dataDirectory,
+    directory,
+    ready: join(directory, READY),
+    kept: join(directory, 'damaged', manifest.kept_as),
+  };
+  makeKept(storage, directory, manifest.kept_as);
+  takeOut(storage, places, manifest);
+  putIn(storage, places, manifest);
+  markEnd(storage, directory, lock, clock, manifest);
+  blankCopies(storage, directory, places.kept, manifest);
+  storage.rename(places.ready, join(places.kept, READY));
+  storage.syncDirectory(places.kept);
+  storage.syncDirectory(directory);
+}
+
+interface Places {
+  readonly data: string;
+  /** The journal. */
+  readonly directory: string;
+  /** Where the new comes from. */
+  readonly ready: string;
+  /** Where the old goes. */
+  readonly kept: string;
+}
+
+/** Before anything moves in: what loses its name with its directory is lost. */
+function makeKept(storage: Storage, directory: string, kept_as: string): void {
   const damaged = join(directory, 'damaged');
-  const kept = join(damaged, manifest.kept_as);
-  storage.makeDirectory(kept);
+  storage.makeDirectory(join(damaged, kept_as));
   storage.syncDirectory(directory);
   storage.syncDirectory(damaged);
+}
+
+/** All of the old is out, durably, before anything of the new takes its names. */
+function takeOut(storage: Storage, {data, directory, ready, kept}: Places, manifest: Manifest): void {
   for (const name of manifest.out) moveOut(storage, directory, kept, name);
-  if (manifest.key && storage.has(join(ready, DEVICE_KEY))) moveOut(storage, dataDirectory, kept, DEVICE_KEY);
+  if (manifest.key && storage.has(join(ready, DEVICE_KEY))) moveOut(storage, data, kept, DEVICE_KEY);
   storage.syncDirectory(kept);
   storage.syncDirectory(directory);
-  storage.syncDirectory(dataDirectory);
+  storage.syncDirectory(data);
+}
+
+function putIn(storage: Storage, {data, directory, ready}: Places, manifest: Manifest): void {
   for (const name of manifest.in) moveIn(storage, ready, directory, name);
-  if (manifest.key) moveIn(storage, ready, dataDirectory, DEVICE_KEY);
+  if (manifest.key) moveIn(storage, ready, data, DEVICE_KEY);
   storage.syncDirectory(directory);
-  storage.syncDirectory(dataDirectory);
+  storage.syncDirectory(data);
   storage.syncDirectory(ready);
-  markEnd(storage, directory, lock, clock, manifest);
-  blankCopies(storage, directory, kept, manifest);
-  storage.rename(ready, join(kept, READY));
-  storage.syncDirectory(kept);
-  storage.syncDirectory(directory);
 }
 
 function moveOut(storage: Storage, from: string, kept: string, name: string): void {
@@ -104,41 +134,71 @@ function markEnd(storage: Storage, directory: string, lock: LockFile, clock: Clo
  * payment closes, and a copy nobody looks after would stay for ever. What could not be saved stays in the original.
  */
 function blankCopies(storage: Storage, directory: string, kept: string, manifest: Manifest): void {
+  const originals = manifest.out.filter((name) => name.endsWith('.jsonl')).map((name) => join(kept, name));
+  const halves = new Set(originals.flatMap((path) => halfBlanked(storage, path)));
   const saved = new Set<string>();
+  const wholes = new Map<number, Buffer>();
   for (const name of manifest.in) {
-    const path = join(directory, name);
-    for (const {bytes} of privatesOf(storage, path)) saved.add(digestOf(bytes));
+    for (const {seq, bytes} of privatesOf(storage, join(directory, name))) {
+      saved.add(digestOf(bytes));
+      if (halves.has(seq)) wholes.set(seq, bytes);
+    }
   }
-  for (const name of manifest.out.filter((one) => one.endsWith('.jsonl'))) {
-    blankIn(storage, join(kept, name), (bytes) => saved.has(digestOf(bytes)));
+  for (const path of originals) {
+    blankIn(storage, path, ({seq, bytes}) => saved.has(digestOf(bytes)) || isHalfOf(bytes, wholes.get(seq)));
   }
 }
 
-function blankIn(storage: Storage, path: string, wanted: (bytes: Buffer) => boolean): void {
-  const copies = [...privatesOf(storage, path)].filter(({bytes}) => wanted(bytes));
-  if (copies.length === 0) return;
+/** Records whose private part a crash left blank in a part only: they are not equal to any other any more. */
+function halfBlanked(storage: Storage, path: string): readonly number[] {
+  return [...privatesOf(storage, path)].filter(({bytes}) => bytes.includes(BLANK)).map(({seq}) => seq);
+}
+
+/** True when everything that is not blank stands in the whole as well. */
+function isHalfOf(bytes: Buffer, whole: Buffer | undefined): boolean {
+  return (
+    whole?.length === bytes.length && bytes.every((byte, index) => byte === BLANK || byte === whole[index])
+  );
+}
+
+function blankIn(storage: Storage, path: string, wanted: (place: PrivatePlace) => boolean): void {
+  if (!storage.has(path)) return;
+  const copies = [...privatesOf(storage, path)].filter(wanted);
   const file = storage.open(path);
   try {
     for (const {start, bytes} of copies) file.write(start, blank(bytes.length));
+    // Also when all is blank already: whoever did it may have died before the sync.
     file.sync();
   } finally {
     file.close();
   }
 }
 
-function* privatesOf(storage: Storage, path: string): Generator<{start: number; bytes: Buffer}> {
+interface PrivatePlace {
+  /** The record it belongs to; 0 where its line does not tell. */
+  readonly seq: number;
+  readonly start: number;
+  readonly bytes: Buffer;
+}
+
+function* privatesOf(storage: Storage, path: string): Generator<PrivatePlace> {
   if (!storage.has(path)) return;
   const file = storage.open(path, 'read');
   try {
     for (const line of readLines(file, 0, file.size())) {
-      const place = sliceLine(line.bytes)?.private ?? null;
-      if (place === null) continue;
+      const slices = sliceLine(line.bytes);
+      const place = slices?.private ?? null;
+      if (slices === null || place === null) continue;
       const bytes = line.bytes.subarray(place.start, place.start + place.length);
-      if (!isBlank(bytes)) yield {start: line.start + place.start, bytes};
+      if (!isBlank(bytes)) yield {seq: seqIn(slices.rec), start: line.start + place.start, bytes};
     }
   } finally {
     file.close();
   }
+}
+
+function seqIn(rec: Buffer): number {
+  return Number(/^\{"v":\d+,"seq":(\d{1,15}),/.exec(rec.toString('latin1', 0, 60))?.[1] ?? 0);
 }
 
 function digestOf(bytes: Buffer): string {
@@ -155,12 +215,17 @@ export function freeDirectory(storage: Storage, directory: string, name: string)
 export function putAside(storage: Storage, directory: string): void {
   if (!storage.has(join(directory, BUILDING))) return;
   for (const name of listSegments(storage, join(directory, BUILDING))) {
-    blankIn(storage, join(directory, BUILDING, name), () => true);
+    // Not line by line: a power cut may have torn any of them.
+    blankSegment(storage.open(join(directory, BUILDING, name)));
   }
   const damaged = join(directory, 'damaged');
-  storage.makeDirectory(damaged);
-  storage.syncDirectory(directory);
+  makeDamaged(storage, directory);
   storage.rename(join(directory, BUILDING), join(damaged, freeDirectory(storage, directory, 'unfinished')));
   storage.syncDirectory(damaged);
+  storage.syncDirectory(directory);
+}
+
+function makeDamaged(storage: Storage, directory: string): void {
+  storage.makeDirectory(join(directory, 'damaged'));
   storage.syncDirectory(directory);
 }
