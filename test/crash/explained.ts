@@ -46,4 +46,25 @@ export const EXPLAINED: ReadonlyMap<string, string> = new Map([
     'replaceDurable (durable.ts) < writeTable (table.ts): syncDirectory index',
     'a cache: a checkpoint that names a table which is not there is not believed',
   ],
+  [
+    'commitRepair (swap.ts): syncDirectory journal',
+    'putting it in place begins with a sync of the same directory, before anything moves',
+  ],
+  [
+    'createDurable (durable.ts) < #build (care.ts): syncDirectory repair.new',
+    'the manifest is created in the same directory afterwards, and that is synced before the repair counts',
+  ],
+  [
+    'makeDamaged (swap.ts): syncDirectory journal',
+    'what is put aside is half of a repair that never counted, without sealed data: everything in it is made anew ' +
+      'from originals that have not moved. Before they do, the directory is synced',
+  ],
+  [
+    'putAside (swap.ts): syncDirectory damaged',
+    'the same: if it comes back under its old name it is put aside again',
+  ],
+  [
+    'putAside (swap.ts): syncDirectory journal',
+    'the same: the name it leaves is taken by the next repair, and both change names before the directory is synced',
+  ],
 ]);
