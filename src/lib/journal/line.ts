@@ -82,8 +82,9 @@ export function blank(length: number): Buffer {
 }
 
 const LINE_END = 0x0a;
-/** What a private part, or a piece of one, looks like: between its neighbours, or longer than anything but digests. */
-const BASE64_RUN = /(?<="private":")[A-Za-z0-9+/=]+|[A-Za-z0-9+/=]+(?=","rec":)|[A-Za-z0-9+/=]{40,}/g;
+const BASE64_RUN = /[A-Za-z0-9+/=]+/g;
+/** Longer than any text of a record but digests. */
+const LONG_RUN = 40;
 
 /**
  * A copy of journal bytes without sealed card data: every private part is blank. Where a line is not whole, its
@@ -106,7 +107,15 @@ export function withoutPrivates(bytes: Buffer): Buffer {
 }
 
 function blankRuns(line: Buffer): void {
-  for (const {0: run, index} of line.toString('latin1').matchAll(BASE64_RUN)) {
-    line.fill(SPACE, index, index + run.length);
+  const text = line.toString('latin1');
+  for (const {0: run, index} of text.matchAll(BASE64_RUN)) {
+    const end = index + run.length;
+    if (run.length >= LONG_RUN || isPiece(text, index, end)) line.fill(SPACE, index, end);
   }
+}
+
+/** True for what stands in the place of a private part, and for what was torn off there: it may be a short piece of one. */
+function isPiece(text: string, start: number, end: number): boolean {
+  const named = text.endsWith('"private":"', start) || text.startsWith('","rec":', end);
+  return named || text[start - 1] === '\0' || end === text.length || text[end] === '\0';
 }
