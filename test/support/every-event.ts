@@ -157,6 +157,7 @@ export const EVERY_EVENT: readonly (readonly EventBody[])[] = [
             first_seq: 2,
             last_seq: 2,
             reason: 'the MAC does not match',
+            unnamed: true,
           },
         ],
         quarantined: [],

@@ -67,6 +67,12 @@ function factRows(status: Status): readonly (readonly [string, string | null])[]
         ? null
         : `${plural(status.orphans.length, 'payment')} known by name only: ${status.orphans.slice(0, 5).join(', ')}${status.orphans.length > 5 ? ' …' : ''}`,
     ],
+    [
+      'Lost unread',
+      status.unnamed_losses === 0
+        ? null
+        : `${plural(status.unnamed_losses, 'place')} in the journal, with whatever payments were there`,
+    ],
     ['Data directory', status.data_directory],
     ['Device', status.device],
   ];

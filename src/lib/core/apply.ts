@@ -40,6 +40,7 @@ export function apply(state: State, record: JournalRecord): State {
 function applyRepair(state: State, repair: Repair): State {
   state.device ??= repair.device;
   state.machine = repair.machine;
+  state.unnamed_losses += repair.lost.filter(({unnamed}) => unnamed).length;
   state.orphans = [...new Set([...state.orphans, ...repair.orphans])];
   return state;
 }

@@ -187,6 +187,8 @@ export interface LostRange {
   readonly first_seq: number | null;
   readonly last_seq: number | null;
   readonly reason: string;
+  /** Whole payments may have been among them that nothing names any more. */
+  readonly unnamed: boolean;
 }
 
 export type EventType = EventBody['type'];

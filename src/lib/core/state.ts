@@ -49,6 +49,8 @@ export interface State {
   machine: string | null;
   /** Payments whose first record is lost: only a person can find out what became of them. */
   orphans: readonly string[];
+  /** Stretches of the journal that a repair could not read: whole payments may be lost with them, names and all. */
+  unnamed_losses: number;
   /** Time of the newest record, ms; null for an empty journal. */
   last_at: number | null;
   last_forwarded_at: string | null;
@@ -65,6 +67,7 @@ export function emptyState(): State {
     device: null,
     machine: null,
     orphans: [],
+    unnamed_losses: 0,
     last_at: null,
     last_forwarded_at: null,
   };

@@ -551,11 +551,13 @@ export class FileJournal implements Journal {
     return recovered;
   }
 
-  /** Segments that somebody began and nobody acknowledged. Only a full segment is followed by one. */
+  /**
+   * Segments that somebody began and nobody acknowledged. Looked for each time, also where the last one is not full by
+   * our measure: who began it may have had another.
+   */
   #begunAfter(fold: Fold, unmarked: boolean): readonly string[] {
     const {segment, seq} = fold.position;
     if (unmarked) return listSegments(this.#storage, this.#directory).filter((name) => name > segment);
-    if (!this.#writer.isFull(fold.position)) return [];
     const next = segmentName(seq + 1);
     return this.#storage.has(join(this.#directory, next)) ? [next] : [];
   }

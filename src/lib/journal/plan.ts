@@ -97,7 +97,7 @@ class Planner {
     return {
       from,
       steps,
-      lost: steps.filter((step) => step.kind === 'loss').map(rangeOf),
+      lost: steps.filter((step) => step.kind === 'loss').map((loss) => rangeOf(loss, loss === steps.at(-1))),
       quarantined: new Map([...this.#touched].filter(([payment]) => this.#isOpen(payment))),
       orphans: [...new Set([...unsettled, ...this.#onlyNamed()])].sort(),
       incomplete: [...settled, ...closed].sort(),
@@ -225,8 +225,11 @@ function sizeOf(storage: Storage, path: string): number {
   }
 }
 
-function rangeOf({segment, line, byte, reason, range}: Loss): LostRange {
-  return {segment, line, byte, reason, first_seq: range?.first ?? null, last_seq: range?.last ?? null};
+/** @param atEnd nobody knows then whether anything more is lost than has a number */
+function rangeOf({segment, line, byte, reason, range, attributed}: Loss, atEnd: boolean): LostRange {
+  const unnamed = !attributed && (range !== null || atEnd);
+  const [first_seq, last_seq] = [range?.first ?? null, range?.last ?? null];
+  return {segment, line, byte, reason, first_seq, last_seq, unnamed};
 }
 
 function whyOf({segment, line, byte, reason, range}: Loss): string {

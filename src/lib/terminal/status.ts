@@ -53,6 +53,8 @@ export interface Status {
   readonly last_forwarded_at: string | null;
   /** Payments of which a repair could not save the first record: look them up at the payment API. */
   readonly orphans: readonly string[];
+  /** Stretches of the journal that a repair could not read: whole payments may be lost with them. */
+  readonly unnamed_losses: number;
   readonly journal: {
     readonly seq: number;
     readonly ok: boolean;
@@ -100,7 +102,7 @@ export async function checkSafeToWipe(parts: Parts, capturedElsewhere: boolean):
     .filter((one) => STATES[one.state].blocksWipe && !(elsewhere && one.state === 'authorized'))
     .sort((a, b) => a.payment.seq - b.payment.seq)
     .map(({payment: {local_id, amount, currency}, state: now}) => ({local_id, state: now, amount, currency}));
-  return {status: shown, blocking, error: verdict(health, blocking, state.orphans)};
+  return {status: shown, blocking, error: verdict(health, blocking, state)};
 }
 
 /** Under the lock: what every process has acknowledged up to now. */
@@ -114,6 +116,18 @@ async function freshState(parts: Parts): Promise<{readonly state: State}> {
     if (error instanceof StowpayError && error.code === 'journal_read_only') return journal.view();
     throw error;
   }
+}
+
+function unnamedError(count: number): StowpayError {
+  const many = count === 1 ? 'one stretch' : `${count} stretches`;
+  return new StowpayError(
+    'payments_need_attention',
+    `A repair of the journal could not read ${many} of it: whole payments may be lost there, and nothing names them here.`,
+    {
+      hint: 'Do not wipe: what could not be read is kept in journal/damaged. Hold the sales of that time against the API.',
+      details: {unnamed_losses: count},
+    },
+  );
 }
 
 function orphansError(orphans: readonly string[]): StowpayError {
@@ -131,7 +145,7 @@ function orphansError(orphans: readonly string[]): StowpayError {
 function verdict(
   health: JournalHealth,
   blocking: SafetyCheck['blocking'],
-  orphans: readonly string[],
+  {orphans, unnamed_losses}: Pick<State, 'orphans' | 'unnamed_losses'>,
 ): StowpayError | null {
   const damage = damageOf(health);
   if (damage !== null) {
@@ -139,6 +153,7 @@ function verdict(
     return new StowpayError(code, `${message} Whether anything would be lost is unknown.`, {hint, details});
   }
   if (orphans.length > 0) return orphansError(orphans);
+  if (unnamed_losses > 0) return unnamedError(unnamed_losses);
   if (blocking.length === 0) return null;
   const attention = blocking.filter(({state}) => STATES[state].bucket === 'attention');
   const many = `${blocking.length} payment${blocking.length === 1 ? '' : 's'}`;
@@ -187,6 +202,7 @@ function statusOf(parts: Parts, state: State, health: JournalHealth, effective: 
     pairing: pairingOf(state, paired, time.ms),
     last_forwarded_at: state.last_forwarded_at,
     orphans: state.orphans,
+    unnamed_losses: state.unnamed_losses,
     journal: {
       seq: health.seq,
       ok: health.ok,
@@ -212,7 +228,7 @@ function bucketsOf(state: State, byState: Record<PaymentState, Tally>): Record<B
   const unheard = [...state.payments.values()].filter(
     (one) => one.state === 'captured' && one.unclaimed,
   ).length;
-  const attention = sums.attention + unheard + state.orphans.length;
+  const attention = sums.attention + unheard + state.orphans.length + state.unnamed_losses;
   return {...sums, done: sums.done - unheard, attention};
 }
 

@@ -385,6 +385,28 @@ describe('journal', () => {
 });
 
 describe('journal, found in review', () => {
+  it('takes away a segment that a process with smaller ones began, before another writes on', async () => {
+    const {open, directory, clock} = await world();
+    const small = open({segmentBytes: 500});
+    await write(small, createdEvent('pay_A'));
+    small.close();
+    // It died after the new segment had its name, before anybody was told.
+    const names = (): string[] =>
+      readdirSync(join(directory, 'journal')).filter((name) => name.endsWith('.jsonl'));
+    const begun = `${String((await seqOf(open)) + 1).padStart(12, '0')}.jsonl`;
+    expect(names()).not.to.include(begun);
+    writeFileSync(join(directory, 'journal', begun), '{"mac":"half of a line');
+    const large = open();
+    await write(large, createdEvent('pay_B'));
+    large.close();
+    expect(names()).not.to.include(begun);
+    clock.reboot();
+    const after = open();
+    expect(await ids(after)).to.deep.equal(['pay_A', 'pay_B']);
+    expect((await after.view()).health.ok).to.equal(true);
+    after.close();
+  });
+
   it('remembers the reference of a settled order whatever the clock said', async () => {
     const {open, clock} = await world();
     clock.set('1970-01-01T00:05:00.000Z');
