@@ -3,7 +3,8 @@ import {EXPLAINED} from '../crash/explained.js';
 import {caught, EXERCISES, sitesOf} from '../crash/mutants.js';
 import type {Survey} from '../crash/survey.js';
 
-const SEED = Number(process.env.STOWPAY_TEST_SEED ?? Date.now() % 1_000_000);
+/** Fixed, so that a gate is not a lottery; other disks are drawn with STOWPAY_TEST_SEED=… */
+const SEED = Number(process.env.STOWPAY_TEST_SEED ?? 58_319);
 /** At a point with more legal disks than this, so many are drawn. A longer run: STOWPAY_CRASHES=500 npm run torture. */
 const PER_POINT = Number(process.env.STOWPAY_CRASHES ?? 24);
 const OPTIONS = {seed: SEED, perPoint: PER_POINT, recoveries: Math.ceil(PER_POINT / 2)};

@@ -559,7 +559,8 @@ export class FileJournal implements Journal {
     const {segment, seq} = fold.position;
     if (unmarked) return listSegments(this.#storage, this.#directory).filter((name) => name > segment);
     const next = segmentName(seq + 1);
-    return this.#storage.has(join(this.#directory, next)) ? [next] : [];
+    // It may be the one we stand in: begun, and empty since its first commit was cut.
+    return next !== segment && this.#storage.has(join(this.#directory, next)) ? [next] : [];
   }
 
   /** @param locked whether closed payments may be indexed on the way, where the checkpoint does not do */

@@ -1,5 +1,6 @@
 import {existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
+import {crc32} from 'node:zlib';
 import {expect} from 'chai';
 import fc from 'fast-check';
 import type {EventBody} from '../../../src/lib/core/events.js';
@@ -385,6 +386,47 @@ describe('journal', () => {
 });
 
 describe('journal, found in review', () => {
+  it('writes on in a segment whose first commit was torn, whoever cut it', async () => {
+    const {open, directory, clock} = await world();
+    const journal = open({segmentBytes: 500});
+    await write(journal, createdEvent('pay_A'));
+    journal.close();
+    const next = join(directory, 'journal', `${String((await seqOf(open)) + 1).padStart(12, '0')}.jsonl`);
+    writeFileSync(next, '{"mac":"half of a line');
+    clock.reboot();
+    const cutter = open({segmentBytes: 500});
+    const tornTell = await cutter.transact(() => ({events: [], result: null}));
+    expect(tornTell.records).to.deep.equal([]);
+    cutter.close();
+    const first = open({segmentBytes: 500});
+    await write(first, createdEvent('pay_B'));
+    first.close();
+    const after = open();
+    expect(await ids(after)).to.deep.equal(['pay_A', 'pay_B']);
+    expect((await after.verify()).ok).to.equal(true);
+    after.close();
+  });
+
+  it('writes on in a segment that is begun and empty, after a process that died before its first commit', async () => {
+    const {open, directory, clock} = await world();
+    const journal = open({segmentBytes: 500});
+    await write(journal, createdEvent('pay_A'));
+    journal.close();
+    const seq = await seqOf(open);
+    const next = `${String(seq + 1).padStart(12, '0')}.jsonl`;
+    writeFileSync(join(directory, 'journal', next), '');
+    clock.reboot();
+    // The mark stands at the beginning of the empty segment: whoever wrote it died then.
+    const mark = JSON.stringify({boot: clock.boot, segment: next, offset: 0});
+    const text = `${crc32(mark).toString(16).padStart(8, '0')} ${mark}`;
+    writeFileSync(join(directory, 'journal', 'lock'), `${text.padEnd(255)}\n`);
+    const after = open({segmentBytes: 500});
+    await write(after, createdEvent('pay_B'));
+    expect(await ids(after)).to.deep.equal(['pay_A', 'pay_B']);
+    expect((await after.verify()).ok).to.equal(true);
+    after.close();
+  });
+
   it('takes away a segment that a process with smaller ones began, before another writes on', async () => {
     const {open, directory, clock} = await world();
     const small = open({segmentBytes: 500});
