@@ -17,22 +17,16 @@ import {FileLock} from '../storage/file-lock.js';
 import type {LockFile, Storage} from '../storage/storage.js';
 import {arrange, type Beginning} from './arrange.js';
 import {readCheckpoint} from './checkpoint.js';
-import {
-  lockedError,
-  lostError,
-  notFoundError,
-  nothingWritten,
-  unfinishedRepairError,
-  versionError,
-} from './damage.js';
+import {lockedError, nothingWritten, unfinishedRepairError, versionError} from './damage.js';
 import type {Fold} from './fold.js';
+import {requireJournal} from './genesis.js';
 import {FileJournal} from './journal.js';
 import {DEVICE_KEY, type DeviceKeys, freshSecret, keysFrom, readKeys} from './keys.js';
 import {isOtherMachine} from './machine.js';
-import {readMark, type SyncedMark} from './mark.js';
+import {LOCK_WAIT_MS, markOfBoot} from './mark.js';
 import {planRepair, type RepairPlan} from './plan.js';
 import {rebuild} from './rebuild.js';
-import {isBeingRepaired, listSegments, segmentsLost} from './segments.js';
+import {isBeingRepaired, listSegments, type SegmentFile, segmentFiles} from './segments.js';
 import {type Survey, surveyJournal} from './survey.js';
 import {
   BUILDING,
@@ -56,7 +50,6 @@ export interface CareOptions {
   readonly segmentBytes?: number;
 }
 
-const LOCK_WAIT_MS = 10_000;
 /** What stands for the name of a device whose records of it are all lost. */
 const NAMELESS = 'dev_unknown';
 /** Where findings about the key are said to stand. */
@@ -64,7 +57,7 @@ const KEY_PLACE = {segment: DEVICE_KEY, line: 1, byte: 0, payment: null};
 
 /** Everything that was read of a journal, to judge it or to repair it. */
 interface Examined {
-  readonly segments: readonly {readonly segment: string; readonly path: string}[];
+  readonly segments: readonly SegmentFile[];
   readonly keys: DeviceKeys | null;
   /** Why there are no keys. */
   readonly keyProblem: StowpayError | null;
@@ -124,13 +117,10 @@ export class FileJournalCare implements JournalCare {
   // ------------------------------------------------------------ Looking
 
   #examine(lock: LockFile): Examined {
-    const segments = listSegments(this.#storage, this.#directory).map((segment) => ({
-      segment,
-      path: join(this.#directory, segment),
-    }));
+    const segments = segmentFiles(this.#storage, this.#directory);
     const {keys, keyProblem} = this.#keys();
     const checkpoint = keys === null ? null : readCheckpoint(this.#storage, this.#directory, keys.checkpoint);
-    const mark = this.#mark(lock);
+    const mark = markOfBoot(lock, this.#options.clock.boot);
     const expected = checkpoint?.position ?? null;
     const survey = surveyJournal({storage: this.#storage, segments, keys, mark, expected});
     return {segments, keys, keyProblem, checkpoint, survey};
@@ -143,11 +133,6 @@ export class FileJournalCare implements JournalCare {
       if (!(error instanceof StowpayError)) throw error;
       return {keys: null, keyProblem: error};
     }
-  }
-
-  #mark(lock: LockFile): SyncedMark | null {
-    const mark = readMark(lock);
-    return mark?.boot === this.#options.clock.boot ? mark : null;
   }
 
   #report({survey, keyProblem, checkpoint}: Examined): JournalReport {
@@ -217,7 +202,7 @@ export class FileJournalCare implements JournalCare {
 
   /** Read again by form alone: the key that is here, if there is one, proves nothing. */
   #withoutKey(lock: LockFile, found: Examined): Examined {
-    const mark = this.#mark(lock);
+    const mark = markOfBoot(lock, this.#options.clock.boot);
     const {segments} = found;
     const survey = surveyJournal({storage: this.#storage, segments, keys: null, mark, expected: null});
     if (survey.records === 0) throw nothingVerifies(this.#directory);
@@ -337,12 +322,7 @@ export class FileJournalCare implements JournalCare {
 
   async #underLock<T>(act: (lock: LockFile) => T): Promise<T> {
     const {directory, lockWaitMs = LOCK_WAIT_MS} = this.#options;
-    const listed = listSegments(this.#storage, this.#directory).length > 0;
-    if (!listed && !isBeingRepaired(this.#storage, this.#directory)) {
-      throw segmentsLost(this.#storage, this.#directory)
-        ? lostError(this.#directory)
-        : notFoundError(directory);
-    }
+    if (!isBeingRepaired(this.#storage, this.#directory)) requireJournal(this.#storage, directory);
     const file = this.#storage.openLock(join(this.#directory, 'lock'));
     const lock = new FileLock(file);
     try {

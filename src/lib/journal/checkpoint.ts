@@ -43,7 +43,7 @@ export function writeCheckpoint(storage: Storage, directory: string, key: Buffer
   const body: CheckpointBody = {
     format: FORMAT,
     position: fold.position,
-    segments: fold.segments ?? 0,
+    segments: fold.segments,
     privates: [...fold.privates],
     places: [...fold.places],
     tables: fold.index?.tables ?? [],

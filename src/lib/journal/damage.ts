@@ -2,7 +2,6 @@ import {join} from 'node:path';
 import {StowpayError} from '../core/errors.js';
 import type {Storage} from '../storage/storage.js';
 import {lineOfByte} from './lines.js';
-import type {Break} from './scan.js';
 
 export interface Damage {
   readonly segment: string;
@@ -10,11 +9,6 @@ export interface Damage {
   readonly line: number;
   readonly byte: number;
   readonly reason: string;
-}
-
-/** Where a break stands, with the line a person would look at. */
-export function locate(storage: Storage, directory: string, segment: string, broken: Break): Damage {
-  return damageAt(storage, directory, segment, broken.at, broken.reason);
 }
 
 /** Damage at a byte of a segment, with the line that byte stands in. */

@@ -30,8 +30,8 @@ export interface Fold {
   readonly places: Map<string, Place[]>;
   /** The closed payments that left `state`; null where they were only counted, for reading without the lock. */
   index: ClosedIndex | null;
-  /** How many segments there are up to the position; null when nobody has counted. */
-  segments: number | null;
+  /** How many segments there are up to the position. */
+  segments: number;
   /** Its beginning was held against the segments that are there. */
   checked: boolean;
   position: Position;
@@ -52,7 +52,7 @@ export function emptyFold(index: ClosedIndex | null = null): Fold {
     unsynced: new Set(),
     places: new Map(),
     index,
-    segments: null,
+    segments: 0,
     checked: false,
     position: START,
     expected: null,

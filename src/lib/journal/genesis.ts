@@ -5,15 +5,14 @@ import {rfc3339} from '../core/time.js';
 import {createDurable} from '../storage/durable.js';
 import {FileLock} from '../storage/file-lock.js';
 import type {Storage} from '../storage/storage.js';
-import {lockedError, lostError, unfinishedRepairError} from './damage.js';
+import {lockedError, lostError, notFoundError, unfinishedRepairError} from './damage.js';
 import {encodeCommit, recordOf} from './encode.js';
 import {START} from './fold.js';
 import {createKeys, readKeys} from './keys.js';
 import {machineDigest} from './machine.js';
+import {LOCK_WAIT_MS} from './mark.js';
 import {fillReserve} from './reserve.js';
 import {isBeingRepaired, listSegments, segmentName, segmentsLost} from './segments.js';
-
-const LOCK_WAIT_MS = 10_000;
 
 /** True when a journal was initialised in this data directory, also when its segments are gone since. */
 export function journalExists(storage: Storage, dataDirectory: string): boolean {
@@ -23,6 +22,13 @@ export function journalExists(storage: Storage, dataDirectory: string): boolean 
     segmentsLost(storage, directory) ||
     isBeingRepaired(storage, directory)
   );
+}
+
+/** Throws `journal_damaged` where all segments are gone, `journal_not_found` where there never were any. */
+export function requireJournal(storage: Storage, dataDirectory: string): void {
+  const directory = join(dataDirectory, 'journal');
+  if (segmentsLost(storage, directory)) throw lostError(directory);
+  if (listSegments(storage, directory).length === 0) throw notFoundError(dataDirectory);
 }
 
 /**

@@ -18,8 +18,6 @@ import {
   damagedError,
   diskError,
   lockedError,
-  lostError,
-  notFoundError,
   nothingWritten,
   onDisk,
   readFailed,
@@ -29,18 +27,19 @@ import {
 } from './damage.js';
 import {encodeCommit, recordOf} from './encode.js';
 import {dropClosed, emptyFold, type Fold, placeRecord} from './fold.js';
+import {requireJournal} from './genesis.js';
 import {readHistory} from './history.js';
 import {type DeviceKeys, readKeys} from './keys.js';
 import {isBlank, privateDigest} from './line.js';
 import {loadTail, type Source, standsOn, type Tear} from './load.js';
 import {isOtherMachine} from './machine.js';
-import {readMark, type SyncedMark, writeMark} from './mark.js';
+import {LOCK_WAIT_MS, markOfBoot, type SyncedMark, writeMark} from './mark.js';
 import {PaymentLocks} from './payment-locks.js';
 import {redactClosed, syncBlanks} from './redaction.js';
 import type {IndexedReferences} from './references.js';
 import {fillReserve, sells} from './reserve.js';
 import {recordOfLine} from './scan.js';
-import {isBeingRepaired, listSegments, readLine, readSegment, segmentName, segmentsLost} from './segments.js';
+import {isBeingRepaired, lineAt, listSegments, readSegment, segmentName} from './segments.js';
 import {BrokenTable} from './table.js';
 import {verifyAll} from './verify.js';
 import {SegmentWriter} from './writer.js';
@@ -59,7 +58,6 @@ export interface JournalOptions {
   readonly machine?: string | null;
 }
 
-const LOCK_WAIT_MS = 10_000;
 const CHECKPOINT_RECORDS = 256;
 /** The part of it that is a long tail when a process ends. */
 const LONG_TAIL = 4;
@@ -107,8 +105,7 @@ export class FileJournal implements Journal {
   constructor(options: JournalOptions) {
     const directory = join(options.directory, 'journal');
     if (isBeingRepaired(options.storage, directory)) throw unfinishedRepairError(directory);
-    if (segmentsLost(options.storage, directory)) throw lostError(directory);
-    if (listSegments(options.storage, directory).length === 0) throw notFoundError(options.directory);
+    requireJournal(options.storage, options.directory);
     this.#storage = options.storage;
     this.#directory = directory;
     this.#clock = options.clock;
@@ -349,7 +346,7 @@ export class FileJournal implements Journal {
     this.#wrote = true;
     fold.unsynced.delete(end.segment);
     for (const place of scanned) placeRecord(fold, place);
-    if (end.segment !== fold.position.segment) fold.segments = (fold.segments ?? 0) + 1;
+    if (end.segment !== fold.position.segment) fold.segments += 1;
     fold.position = end;
   }
 
@@ -606,7 +603,7 @@ export class FileJournal implements Journal {
 
   /** The record of a payment at a place the index names. Throws BrokenTable when it is not there. */
   #recordAt([segment, offset]: Place, localId: string): JournalRecord {
-    const line = readLine(this.#storage, this.#directory, segmentName(segment), offset);
+    const line = lineAt(this.#storage, this.#directory, segmentName(segment), offset);
     const record = line === null ? null : recordOfLine(this.#keys.mac, line);
     if (record !== null && 'payment' in record && record.payment === localId) return record;
     throw new BrokenTable(`no record of ${localId} at byte ${offset} of segment ${segment}`);
@@ -616,10 +613,8 @@ export class FileJournal implements Journal {
     return {storage: this.#storage, directory: this.#directory, key: this.#keys.mac};
   }
 
-  /** The synced mark, if it was written in this boot: an older one says nothing. */
   #currentMark(): SyncedMark | null {
-    const mark = readMark(this.#lock.file);
-    return mark?.boot === this.#clock.boot ? mark : null;
+    return markOfBoot(this.#lock.file, this.#clock.boot);
   }
 
   #mark(segment: string, offset: number): void {

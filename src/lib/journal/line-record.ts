@@ -95,7 +95,8 @@ function formedRecord(text: string, mac: string): (JournalRecord & Chained) | nu
   return whole ? record : null;
 }
 
-function unknownTo(record: JournalRecord): string | null {
+/** Why this program cannot read a record: a newer one wrote it. Null when it can. */
+export function unknownTo(record: JournalRecord): string | null {
   if (record.v <= (EVENT_VERSIONS[record.type] ?? 0)) return null;
   return `record type ${record.type} version ${record.v} is not known here`;
 }

@@ -16,6 +16,8 @@ const REC_START = Buffer.from('","rec":');
 const QUOTE = 0x22;
 const SPACE = 0x20;
 const CLOSING_BRACE = 0x7d;
+/** Ends a line. */
+export const NEWLINE = 0x0a;
 
 export interface LineSlices {
   readonly mac: string;
@@ -81,7 +83,6 @@ export function blank(length: number): Buffer {
   return Buffer.alloc(length, SPACE);
 }
 
-const LINE_END = 0x0a;
 const BASE64_RUN = /[A-Za-z0-9+/=]+/g;
 /** Longer than any text of a record but digests. */
 const LONG_RUN = 40;
@@ -93,7 +94,7 @@ const LONG_RUN = 40;
 export function withoutPrivates(bytes: Buffer): Buffer {
   const copy = Buffer.from(bytes);
   for (let start = 0; start < copy.length; ) {
-    const newline = copy.indexOf(LINE_END, start);
+    const newline = copy.indexOf(NEWLINE, start);
     const end = newline < 0 ? copy.length : newline;
     const line = copy.subarray(start, end);
     const sliced = newline < 0 || line.includes(0) ? null : sliceLine(line);

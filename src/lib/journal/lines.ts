@@ -1,4 +1,5 @@
 import type {Storage, StorageFile} from '../storage/storage.js';
+import {NEWLINE} from './line.js';
 
 /** A line as it stands in a file, whatever it holds. */
 export interface RawLine {
@@ -13,7 +14,6 @@ export interface RawLine {
 
 const WINDOW = 256 * 1024;
 const LONGEST = 4 * 1024 * 1024;
-const NEWLINE = 0x0a;
 const EMPTY = Buffer.alloc(0);
 
 /** The lines of a file between two bytes, read in windows: memory stays flat, whatever the file's size. */

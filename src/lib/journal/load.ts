@@ -1,7 +1,8 @@
 import {join} from 'node:path';
 import type {Storage, StorageFile} from '../storage/storage.js';
-import {damageAt, damagedError, locate, versionError} from './damage.js';
+import {damageAt, damagedError, versionError} from './damage.js';
 import {type Fold, foldCommits} from './fold.js';
+import {NEWLINE} from './line.js';
 import type {SyncedMark} from './mark.js';
 import {type Break, commitsOf, type Position} from './scan.js';
 import {firstSeqOf, listSegments, readSegment, segmentName} from './segments.js';
@@ -76,7 +77,7 @@ function checkBefore(fold: Fold, names: readonly string[]): void {
     throw missing(position.segment, 'the journal ends before its checkpoint: this segment is missing');
   }
   const before = names.filter((name) => name <= position.segment).length;
-  if (fold.segments !== null && before < fold.segments) {
+  if (before < fold.segments) {
     const count = fold.segments - before;
     throw missing(
       first,
@@ -112,7 +113,7 @@ function moveOn(source: Source, fold: Fold, names: readonly string[] | null): vo
     throw missing(found, `a segment before this one is missing: record ${fold.position.seq + 1} is expected`);
   }
   fold.position = {...fold.position, segment: next, offset: 0};
-  fold.segments = (fold.segments ?? 0) + 1;
+  fold.segments += 1;
 }
 
 function loadSegment(
@@ -169,7 +170,7 @@ function openSegment({storage, directory}: Source, segment: string): StorageFile
 }
 
 export function brokenError(storage: Storage, directory: string, segment: string, broken: Break): Error {
-  const damage = locate(storage, directory, segment, broken);
+  const damage = damageAt(storage, directory, segment, broken.at, broken.reason);
   return broken.kind === 'version' ? versionError(damage) : damagedError(damage);
 }
 
@@ -185,5 +186,5 @@ function damaged({storage, directory}: Source, segment: string, byte: number, re
 export function standsOn(storage: Storage, directory: string, position: Position): boolean {
   if (!storage.has(join(directory, position.segment))) return false;
   const {bytes} = readSegment(storage, directory, position.segment, position.line_start, position.offset);
-  return bytes.subarray(0, 60).includes(`"mac":"${position.mac}"`) && bytes.at(-1) === 0x0a;
+  return bytes.subarray(0, 60).includes(`"mac":"${position.mac}"`) && bytes.at(-1) === NEWLINE;
 }

@@ -20,6 +20,15 @@ export function writeMark(file: LockFile, mark: SyncedMark): void {
   file.write(0, Buffer.from(`${text.padEnd(MARK_BYTES - 1)}\n`, 'utf8'));
 }
 
+/** How long to wait for another process's lock, ms, where nobody says otherwise. */
+export const LOCK_WAIT_MS = 10_000;
+
+/** The mark, if it was written in this boot: an older one says nothing. */
+export function markOfBoot(file: LockFile, boot: string): SyncedMark | null {
+  const mark = readMark(file);
+  return mark?.boot === boot ? mark : null;
+}
+
 /** The mark, or null when there is none or a writer was seen in the middle of changing it. */
 export function readMark(file: LockFile): SyncedMark | null {
   const bytes = file.read(0, MARK_BYTES);

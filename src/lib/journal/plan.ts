@@ -5,6 +5,7 @@ import type {Storage} from '../storage/storage.js';
 import type {Beginning, Loss, Step} from './arrange.js';
 import {type GoodLine, readLine, type Told} from './line-record.js';
 import {readLines} from './lines.js';
+import type {SegmentFile} from './segments.js';
 import {forgetDone, type Run, type Survey, withoutReferences} from './survey.js';
 
 /** What a repair would do. */
@@ -24,7 +25,7 @@ export interface RepairPlan {
 
 export interface PlanRequest {
   readonly storage: Storage;
-  readonly segments: readonly {readonly segment: string; readonly path: string}[];
+  readonly segments: readonly SegmentFile[];
   /** MAC key; null where it is lost. */
   readonly key: Buffer | null;
   readonly survey: Survey;

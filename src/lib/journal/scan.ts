@@ -1,6 +1,7 @@
-import {EVENT_VERSIONS, type JournalRecord} from '../core/events.js';
+import type {JournalRecord} from '../core/events.js';
 import type {StorageFile} from '../storage/storage.js';
-import {macOf, sliceLine} from './line.js';
+import {macOf, NEWLINE, sliceLine} from './line.js';
+import {type Chained, unknownTo} from './line-record.js';
 
 /** Where reading stands: after the last record of a whole commit. */
 export interface Position {
@@ -85,15 +86,6 @@ export function recordOfLine(key: Buffer, line: Buffer): JournalRecord | null {
   return parsed.ok ? parsed.record : null;
 }
 
-/** The members of `rec` that order and chain the journal. */
-interface Chained {
-  readonly seq: number;
-  readonly commit: number;
-  readonly last: number;
-  readonly prev: string;
-  readonly private_digest?: string;
-}
-
 type ParsedLine =
   | {
       readonly ok: true;
@@ -102,8 +94,6 @@ type ParsedLine =
       readonly private: ScannedRecord['private'];
     }
   | {readonly ok: false; readonly kind: 'torn' | 'damage' | 'version'; readonly reason: string};
-
-const NEWLINE = 0x0a;
 
 /**
  * Verifies and cuts the bytes of a segment from `from` on into whole commits. Pure.
@@ -183,13 +173,8 @@ function parseLine(key: Buffer, line: Buffer, terminated: boolean, at: number): 
   if (macOf(key, slices.rec) !== slices.mac) return {ok: false, kind, reason: 'the MAC does not match'};
   if (!terminated) return {ok: false, kind: 'torn', reason: 'the file ends inside a line'};
   const record = JSON.parse(slices.rec.toString('utf8')) as JournalRecord & Chained;
-  if (!(record.v <= (EVENT_VERSIONS[record.type] ?? 0))) {
-    return {
-      ok: false,
-      kind: 'version',
-      reason: `record type ${record.type} version ${record.v} is not known here`,
-    };
-  }
+  const unknown = unknownTo(record);
+  if (unknown !== null) return {ok: false, kind: 'version', reason: unknown};
   const place = slices.private;
   const kept =
     place === null

@@ -1,5 +1,6 @@
 import {join} from 'node:path';
 import type {Storage} from '../storage/storage.js';
+import {NEWLINE} from './line.js';
 
 const SEGMENT = /^\d{12}\.jsonl$/;
 
@@ -15,6 +16,17 @@ export function firstSeqOf(segment: string): number {
 /** Segment names in order; empty when there is no journal directory. */
 export function listSegments(storage: Storage, directory: string): readonly string[] {
   return (storage.list(directory) ?? []).filter((name) => SEGMENT.test(name));
+}
+
+/** A segment and where it lies. */
+export interface SegmentFile {
+  readonly segment: string;
+  readonly path: string;
+}
+
+/** The segments in order, each with its path. */
+export function segmentFiles(storage: Storage, directory: string): readonly SegmentFile[] {
+  return listSegments(storage, directory).map((segment) => ({segment, path: join(directory, segment)}));
 }
 
 /** True when there was a journal here and every segment of it is gone: its lock or its checkpoint remembers. */
@@ -51,12 +63,7 @@ export function readSegment(
 const LINE_BYTES = 4096;
 
 /** The line that starts at `offset`, without its newline; null when there is no whole one. */
-export function readLine(
-  storage: Storage,
-  directory: string,
-  segment: string,
-  offset: number,
-): Buffer | null {
+export function lineAt(storage: Storage, directory: string, segment: string, offset: number): Buffer | null {
   const path = join(directory, segment);
   if (!storage.has(path)) return null;
   const file = storage.open(path, 'read');
@@ -64,7 +71,7 @@ export function readLine(
     const size = file.size();
     for (let length = LINE_BYTES; ; length *= 8) {
       const bytes = file.read(offset, length);
-      const end = bytes.indexOf(0x0a);
+      const end = bytes.indexOf(NEWLINE);
       if (end >= 0) return bytes.subarray(0, end);
       if (offset + length >= size) return null;
     }

@@ -9,12 +9,12 @@ import {type BadLine, type GoodLine, readLine, type Told} from './line-record.js
 import {type RawLine, readLines} from './lines.js';
 import type {SyncedMark} from './mark.js';
 import type {Position} from './scan.js';
-import {firstSeqOf, segmentName} from './segments.js';
+import {firstSeqOf, type SegmentFile, segmentName} from './segments.js';
 
 export interface SurveyRequest {
   readonly storage: Storage;
   /** Where each segment lies, in order. */
-  readonly segments: readonly {readonly segment: string; readonly path: string}[];
+  readonly segments: readonly SegmentFile[];
   /** Null where the key is lost: lines are taken by their form, which proves nothing. */
   readonly keys: DeviceKeys | null;
   /** The synced mark of this boot. */

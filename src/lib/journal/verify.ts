@@ -1,10 +1,9 @@
-import {join} from 'node:path';
 import type {JournalHealth} from '../core/ports.js';
 import type {Storage} from '../storage/storage.js';
 import {damagedError, versionError} from './damage.js';
 import type {DeviceKeys} from './keys.js';
 import type {SyncedMark} from './mark.js';
-import {listSegments} from './segments.js';
+import {segmentFiles} from './segments.js';
 import {type Finding, type Survey, surveyJournal} from './survey.js';
 
 /** Verifies every line and every private part. A private part may be blank only where a later record permits it. */
@@ -14,10 +13,7 @@ export function verifyAll(
   keys: DeviceKeys,
   mark: SyncedMark | null,
 ): JournalHealth {
-  const segments = listSegments(storage, directory).map((segment) => ({
-    segment,
-    path: join(directory, segment),
-  }));
+  const segments = segmentFiles(storage, directory);
   const survey = surveyJournal({storage, segments, keys, mark, expected: null});
   const seq = lastGood(survey);
   const [first] = survey.damage;
@@ -32,7 +28,8 @@ function lastGood({pieces, spoilt}: Survey): number {
     if (piece.kind !== 'run' || piece.first !== seq + 1) break;
     seq = piece.last;
   }
-  return Math.min(seq, ...[...spoilt.keys()].map((one) => one - 1));
+  for (const one of spoilt.keys()) seq = Math.min(seq, one - 1);
+  return seq;
 }
 
 function damageOf(finding: Finding, newer: Finding | null): JournalHealth['damage'] {
