@@ -7,7 +7,14 @@ import {machineId, systemClock} from './device/clock.js';
 import {checkReadable, checkWritable, dataDirectory, type Setting} from './device/data-directory.js';
 import {FileDevice} from './device/device.js';
 import {readPolicy} from './device/policy-file.js';
-import {isLoopback, type ProfileSettings, profileSettings, readApiKey, SANDBOX} from './device/profiles.js';
+import {
+  isLoopback,
+  type ProfileSettings,
+  paceOf,
+  profileSettings,
+  readApiKey,
+  SANDBOX,
+} from './device/profiles.js';
 import {diskError, onDisk} from './journal/damage.js';
 import {initialiseJournal, journalExists} from './journal/genesis.js';
 import {FileJournal} from './journal/journal.js';
@@ -33,6 +40,8 @@ export interface OpenOptions {
   readonly lockWaitMs?: number;
   /** How long one call of the payment API may take, ms. */
   readonly deadlines?: {readonly connect_ms?: number; readonly total_ms?: number};
+  /** The same of the question whether the API can be reached. */
+  readonly probeDeadlines?: {readonly connect_ms?: number; readonly total_ms?: number};
 }
 
 /** The sandbox's own account and location: a sandbox device is born knowing them. */
@@ -56,14 +65,16 @@ export async function openTerminal(options: OpenOptions = {}): Promise<Terminal>
   const profile = await chooseProfile(options.profile ?? null, journals);
   const settings = profileSettings(profile.value, directory.value);
   const sandbox = settings.gateway === 'sandbox';
-  const world = sandbox ? await openSandbox(directory.value, settings, env, clock, options) : null;
-  const gateway = world?.gateway ?? (await realGateway(settings, env, options));
+  const apiKey = readApiKey(settings, env);
+  const world = sandbox ? await openSandbox(directory.value, settings, apiKey, env, clock, options) : null;
+  const gateway = world?.gateway ?? (await realGateway(settings, apiKey, options));
   const parts: Parts = {
     profile: {
       name: settings.name,
       sandbox,
       named: profile.from !== DEFAULT,
       captures_elsewhere: settings.captures === 'elsewhere',
+      pace: paceOf(settings, apiKey),
     },
     directory: directory.value,
     journals,
@@ -164,10 +175,9 @@ function fileJournals(directory: Setting, clock: Clock, lockWaitMs?: number): Jo
 
 async function realGateway(
   settings: ProfileSettings,
-  env: NodeJS.ProcessEnv,
-  {deadlines}: OpenOptions,
+  apiKey: string | null,
+  options: OpenOptions,
 ): Promise<Gateway> {
-  const apiKey = readApiKey(settings, env);
   if (apiKey === null || settings.base_url === null) {
     throw new StowpayError('profile_invalid', `Profile ${settings.name} has no API key.`, {
       hint: 'Name a file that holds it as "api_key_file", or give it as a systemd credential.',
@@ -179,8 +189,15 @@ async function realGateway(
     apiKey,
     origin: settings.base_url,
     acceptsSealedData: settings.gateway !== 'stripe',
-    ...(deadlines === undefined ? {} : {deadlines}),
+    ...timing(options),
   });
+}
+
+function timing({deadlines, probeDeadlines}: OpenOptions): Pick<OpenOptions, 'deadlines' | 'probeDeadlines'> {
+  return {
+    ...(deadlines === undefined ? {} : {deadlines}),
+    ...(probeDeadlines === undefined ? {} : {probeDeadlines}),
+  };
 }
 
 interface SandboxWorld {
@@ -193,9 +210,10 @@ interface SandboxWorld {
 async function openSandbox(
   directory: string,
   settings: ProfileSettings,
+  apiKey: string | null,
   env: NodeJS.ProcessEnv,
   clock: Clock,
-  {deadlines}: OpenOptions,
+  options: OpenOptions,
 ): Promise<SandboxWorld> {
   const [{openGateway}, {sandboxNetwork}, {lazyApi}] = await Promise.all([
     import('./gateway/open-gateway.js'),
@@ -203,16 +221,16 @@ async function openSandbox(
     import('./sandbox/embedded.js'),
   ]);
   const standalone = standaloneUrl(settings, env);
-  const apiKey = readApiKey(settings, env) ?? SANDBOX_KEY;
+  const key = apiKey ?? SANDBOX_KEY;
   const network = sandboxNetwork(sandboxDirectory(directory));
   const embedded = lazyApi(join(sandboxDirectory(directory), 'api'), () => clock.now());
   const origin = standalone ?? 'sandbox';
   const gateway = openGateway({
     baseUrl: standalone ?? EMBEDDED_URL,
-    apiKey,
+    apiKey: key,
     origin,
     acceptsSealedData: true,
-    ...(deadlines === undefined ? {} : {deadlines}),
+    ...timing(options),
     route: async (host, port) => {
       const to = standalone === null && network.isUp() ? await embedded.address() : {host, port};
       return network.route(to.host, to.port);
@@ -220,7 +238,7 @@ async function openSandbox(
   });
   const binding = {account: SANDBOX_ACCOUNT, livemode: false, origin};
   const provision = {binding, location: SANDBOX_LOCATION, configuration: SANDBOX_CONFIGURATION};
-  return {gateway, provision: apiKey === SANDBOX_KEY ? provision : null, close: () => embedded.close()};
+  return {gateway, provision: key === SANDBOX_KEY ? provision : null, close: () => embedded.close()};
 }
 
 /** Never connected to as such: every request is routed to the port the embedded API listens on. */

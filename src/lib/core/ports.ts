@@ -202,6 +202,11 @@ export interface Gateway {
   freezeConfirm(draft: ConfirmDraft): JsonObject;
 
   account(signal?: AbortSignal): Promise<Outcome<RemoteAccount>>;
+  /**
+   * The account, asked over a connection of its own, with shorter deadlines: whether the API can be reached *now*,
+   * whatever hangs in other connections. May be asked again while earlier ones are unanswered.
+   */
+  probe(signal?: AbortSignal): Promise<Outcome<RemoteAccount>>;
   /** The location (the account's first when null) and the terminal configuration that applies to it. */
   terminal(location: string | null, signal?: AbortSignal): Promise<Outcome<RemoteTerminal>>;
   createPaymentIntent(call: FrozenCall, signal?: AbortSignal): Promise<Outcome<RemoteIntent>>;
@@ -217,6 +222,11 @@ export interface Gateway {
   cancelPaymentIntent(id: string, call: FrozenCall, signal?: AbortSignal): Promise<Outcome<RemoteIntent>>;
   /** All intents created at or after `since` (unix seconds), newest first, page by page. */
   listPaymentIntents(since: number, signal?: AbortSignal): AsyncIterable<Outcome<readonly RemoteIntent[]>>;
+  /**
+   * Requests made from now on open connections of their own making: those from before an outage may be dead and not
+   * tell. Requests under way are left alone, and their connections close after them.
+   */
+  renew(): void;
   /** Releases sockets. */
   close(): Promise<void>;
 }

@@ -15,6 +15,10 @@ export interface ProfileSettings {
   readonly api_key_file: string | null;
   /** `elsewhere`: the merchant's backend captures. */
   readonly captures: 'here' | 'elsewhere';
+  /** Null: what suits the API and the key. */
+  readonly max_requests_per_s: number | null;
+  /** Payments in hand at a time; null: the default. */
+  readonly max_concurrency: number | null;
 }
 
 const EMBEDDED: ProfileSettings = {
@@ -23,6 +27,8 @@ const EMBEDDED: ProfileSettings = {
   base_url: null,
   api_key_file: null,
   captures: 'here',
+  max_requests_per_s: null,
+  max_concurrency: null,
 };
 
 /** The settings of a profile from the first config file that has it. Throws `profile_unknown`, `profile_invalid`. */
@@ -66,11 +72,19 @@ function readConfig(file: string): Record<string, unknown> | null {
   return config;
 }
 
+const KNOWN: ReadonlySet<string> = new Set([
+  'gateway',
+  'base_url',
+  'api_key_file',
+  'captures',
+  'max_requests_per_s',
+  'max_concurrency',
+]);
+
 function checkProfile(file: string, name: string, value: unknown): ProfileSettings {
   const at = `profile ${name}`;
   if (!isObject(value)) throw invalid(file, `${at} must be an object`);
-  const known = new Set(['gateway', 'base_url', 'api_key_file', 'captures']);
-  const unknown = Object.keys(value).find((key) => !known.has(key));
+  const unknown = Object.keys(value).find((key) => !KNOWN.has(key));
   if (unknown !== undefined) throw invalid(file, `${at} has an unknown setting ${JSON.stringify(unknown)}`);
   const {gateway, captures = 'here', api_key_file = null, base_url = null} = value;
   if (!GATEWAYS.includes(gateway as ProfileSettings['gateway'])) {
@@ -88,6 +102,7 @@ function checkProfile(file: string, name: string, value: unknown): ProfileSettin
     base_url: checkUrl(file, at, gateway as string, base_url),
     api_key_file,
     captures: captures as 'here' | 'elsewhere',
+    ...checkPace(file, at, value),
   };
   if (name === SANDBOX && settings.gateway !== 'sandbox') {
     throw invalid(
@@ -96,6 +111,23 @@ function checkProfile(file: string, name: string, value: unknown): ProfileSettin
     );
   }
   return settings;
+}
+
+const MOST_CONCURRENCY = 64;
+
+function checkPace(
+  file: string,
+  at: string,
+  {max_requests_per_s: rate = null, max_concurrency: width = null}: Record<string, unknown>,
+): Pick<ProfileSettings, 'max_requests_per_s' | 'max_concurrency'> {
+  if (rate !== null && !(typeof rate === 'number' && Number.isFinite(rate) && rate > 0)) {
+    throw invalid(file, `${at}: "max_requests_per_s" must be a number above 0`);
+  }
+  const whole = typeof width === 'number' && Number.isInteger(width);
+  if (width !== null && !(whole && width >= 1 && width <= MOST_CONCURRENCY)) {
+    throw invalid(file, `${at}: "max_concurrency" must be a whole number from 1 to ${MOST_CONCURRENCY}`);
+  }
+  return {max_requests_per_s: rate as number | null, max_concurrency: width as number | null};
 }
 
 function checkUrl(file: string, at: string, gateway: string, value: unknown): string | null {
@@ -133,6 +165,24 @@ export function readApiKey(settings: ProfileSettings, env: NodeJS.ProcessEnv): s
     throw invalid(path, `the API key cannot be read (${(error as NodeJS.ErrnoException).code})`);
   }
   throw invalid(path, 'it is empty; it must hold the API key');
+}
+
+/** Stripe takes 100 requests a second in live mode and 25 in test mode; a shop's other devices need some of them. */
+const LIVE_PER_S = 80;
+const TEST_PER_S = 20;
+const SANDBOX_PER_S = 100;
+const CONCURRENCY = 8;
+
+/** How hard a process of this profile may press the API. A key that does not say that it is live gets the lower rate. */
+export function paceOf(
+  settings: ProfileSettings,
+  apiKey: string | null,
+): {readonly requests_per_s: number; readonly concurrency: number} {
+  const real = apiKey !== null && /^[sr]k_live_/.test(apiKey) ? LIVE_PER_S : TEST_PER_S;
+  return {
+    requests_per_s: settings.max_requests_per_s ?? (settings.gateway === 'sandbox' ? SANDBOX_PER_S : real),
+    concurrency: settings.max_concurrency ?? CONCURRENCY,
+  };
 }
 
 function invalid(file: string, what: string): StowpayError {

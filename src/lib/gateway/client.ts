@@ -1,10 +1,10 @@
-import * as http from 'node:http';
-import * as https from 'node:https';
+import type * as http from 'node:http';
 import type Stripe from 'stripe';
 import {StowpayError} from '../core/errors.js';
 import type {Outcome} from '../core/ports.js';
 import {type Call, RecordingHttpClient, type Route} from './http-client.js';
 import {outcomeOf, type Read} from './outcome.js';
+import {Pool} from './pool.js';
 import {type Redact, redactor} from './redact.js';
 
 /** The API version whose types and shapes this release knows; the compiler holds it to the installed client's. */
@@ -22,39 +22,41 @@ export interface ClientOptions {
   readonly apiKey: string;
   readonly route: Route;
   readonly deadlines: Deadlines;
+  /** Of a probe, which is asked again soon. */
+  readonly probeDeadlines: Deadlines;
 }
 
-/** The time one method of the gateway has, over all the requests it makes. */
+/** What one method of the gateway has, over all the requests it makes: its time and its connections. */
 export interface Budget {
   /** On the clock of `performance.now()`. */
   readonly ends: number;
+  readonly connect_ms: number;
   readonly signal: AbortSignal | undefined;
+  readonly agent: http.Agent;
 }
-
-/**
- * Idle sockets are given up before servers and middleboxes usually do: a request written into a connection that
- * the other side just closed is a doubt that a fresh connection would have spared.
- */
-const IDLE_SOCKET_MS = 4000;
 
 /** The official client, loaded when first used, over our own HTTP client; every request ends in an Outcome. */
 export class Client {
   readonly redact: Redact;
   private readonly options: ClientOptions;
-  private readonly agent: http.Agent;
+  private readonly pool: Pool;
   private readonly httpClient: RecordingHttpClient;
   private loading: Promise<Stripe> | undefined;
 
   constructor(options: ClientOptions) {
     this.options = options;
     this.redact = redactor(options.apiKey);
-    const pool = {keepAlive: true, timeout: IDLE_SOCKET_MS};
-    this.agent = options.baseUrl.protocol === 'http:' ? new http.Agent(pool) : new https.Agent(pool);
-    this.httpClient = new RecordingHttpClient(this.agent, options.route);
+    this.pool = new Pool(options.baseUrl.protocol);
+    this.httpClient = new RecordingHttpClient(options.route);
   }
 
   budget(signal: AbortSignal | undefined): Budget {
-    return {ends: performance.now() + this.options.deadlines.total_ms, signal};
+    return budgetOf(this.options.deadlines, this.pool.shared, signal);
+  }
+
+  /** A connection of its own: whatever hangs in the pool does not hold it up. */
+  probeBudget(signal: AbortSignal | undefined): Budget {
+    return budgetOf(this.options.probeDeadlines, this.pool.own, signal);
   }
 
   /** Makes one request and judges it by what the socket saw. Throws only for a mistake of our own. */
@@ -64,7 +66,7 @@ export class Client {
     read: Read<T>,
   ): Promise<Outcome<T>> {
     const stripe = await this.stripe();
-    const call: Call = {limits: this.limits(budget), begun: false, exchange: null};
+    const call: Call = {limits: limitsOf(budget), agent: budget.agent, begun: false, exchange: null};
     // The library's own error says less than the recorded exchange and may hold parameters.
     const failure = await this.httpClient
       .record(call, () => act(stripe))
@@ -76,18 +78,14 @@ export class Client {
     return outcomeOf(call.exchange, read, this.redact);
   }
 
-  /** Releases the sockets; a request still on its way ends in doubt. */
-  close(): void {
-    this.agent.destroy();
+  /** New requests connect anew; requests under way are left alone. */
+  renew(): void {
+    this.pool.renew();
   }
 
-  private limits(budget: Budget): Call['limits'] {
-    const left = Math.max(0, budget.ends - performance.now());
-    return {
-      connect_ms: Math.min(this.options.deadlines.connect_ms, left),
-      total_ms: left,
-      signal: budget.signal,
-    };
+  /** Releases the sockets; a request still on its way ends in doubt. */
+  close(): void {
+    this.pool.close();
   }
 
   private stripe(): Promise<Stripe> {
@@ -111,6 +109,16 @@ export class Client {
       emitEventBodies: false,
     });
   }
+}
+
+function budgetOf(deadlines: Deadlines, agent: http.Agent, signal: AbortSignal | undefined): Budget {
+  const ends = performance.now() + deadlines.total_ms;
+  return {ends, connect_ms: deadlines.connect_ms, signal, agent};
+}
+
+function limitsOf({ends, connect_ms, signal}: Budget): Call['limits'] {
+  const left = Math.max(0, ends - performance.now());
+  return {connect_ms: Math.min(connect_ms, left), total_ms: left, signal};
 }
 
 /** The error's message is left out: it may quote what could not be written. */

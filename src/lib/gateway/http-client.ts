@@ -4,9 +4,10 @@ import type Stripe from 'stripe';
 import type {Exchange, Reply, WireRequest} from './exchange.js';
 import {type Limits, send} from './send.js';
 
-/** One call of the gateway: how long it may take, and the evidence it leaves. */
+/** One call of the gateway: how long it may take, over which connections, and the evidence it leaves. */
 export interface Call {
   readonly limits: Limits;
+  readonly agent: http.Agent;
   /** The one request this call may send is on its way, or was made. */
   begun: boolean;
   /** What came of it; null until then, and when none was sent. */
@@ -30,11 +31,9 @@ export interface Target {
  */
 export class RecordingHttpClient implements Stripe.HttpClient {
   private readonly calls = new AsyncLocalStorage<Call>();
-  private readonly agent: http.Agent;
   private readonly route: Route;
 
-  constructor(agent: http.Agent, route: Route) {
-    this.agent = agent;
+  constructor(route: Route) {
     this.route = route;
   }
 
@@ -70,7 +69,7 @@ export class RecordingHttpClient implements Stripe.HttpClient {
       headers: {...headers, Host: hostHeader(host, Number(port), protocol)},
       body,
     };
-    call.exchange = await send(request, this.agent, call.limits);
+    call.exchange = await send(request, call.agent, call.limits);
     return response(call.exchange);
   }
 }

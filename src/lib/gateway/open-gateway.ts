@@ -1,7 +1,7 @@
 import {StowpayError} from '../core/errors.js';
-import type {Gateway, Outcome, RemoteIntent} from '../core/ports.js';
+import type {Gateway, Outcome, RemoteAccount, RemoteIntent} from '../core/ports.js';
 import {ownError} from './api-error.js';
-import {API_VERSION, Client, type Deadlines} from './client.js';
+import {API_VERSION, type Budget, Client, type Deadlines} from './client.js';
 import {freezeConfirm, freezeCreate} from './freeze.js';
 import type {Route} from './http-client.js';
 import * as paymentIntents from './payment-intents.js';
@@ -19,9 +19,12 @@ export interface GatewayOptions {
   /** Asked for every request; by default a request goes where the base URL says. */
   readonly route?: Route;
   readonly deadlines?: Partial<Deadlines>;
+  /** Of `probe`. */
+  readonly probeDeadlines?: Partial<Deadlines>;
 }
 
 const DEADLINES: Deadlines = {connect_ms: 3000, total_ms: 10_000};
+const PROBE_DEADLINES: Deadlines = {connect_ms: 3000, total_ms: 5000};
 
 /**
  * The payment API behind `Gateway`. Opens no connection and loads no client library until the first call.
@@ -33,19 +36,22 @@ export function openGateway(options: GatewayOptions): Gateway {
     apiKey: checkedKey(options.apiKey),
     route: options.route ?? ((host, port) => ({host, port})),
     deadlines: {...DEADLINES, ...options.deadlines},
+    probeDeadlines: {...PROBE_DEADLINES, ...options.probeDeadlines},
   });
+  const account = (budget: Budget): Promise<Outcome<RemoteAccount>> =>
+    client.request(
+      budget,
+      (stripe) => stripe.accounts.retrieveCurrent(),
+      (body, reply) => remoteAccount(body, reply, options.apiKey),
+    );
   return {
     origin: options.origin,
     apiVersion: API_VERSION,
     acceptsSealedData: options.acceptsSealedData,
     freezeCreate,
     freezeConfirm,
-    account: (signal) =>
-      client.request(
-        client.budget(signal),
-        (stripe) => stripe.accounts.retrieveCurrent(),
-        (body, reply) => remoteAccount(body, reply, options.apiKey),
-      ),
+    account: (signal) => account(client.budget(signal)),
+    probe: (signal) => account(client.probeBudget(signal)),
     terminal: (location, signal) => terminal(client, location, signal),
     createPaymentIntent: (call, signal) => paymentIntents.create(client, call, signal),
     retrievePaymentIntent: (id, signal) => paymentIntents.retrieve(client, id, signal),
@@ -56,6 +62,7 @@ export function openGateway(options: GatewayOptions): Gateway {
     capturePaymentIntent: (id, call, signal) => paymentIntents.capture(client, id, call, signal),
     cancelPaymentIntent: (id, call, signal) => paymentIntents.cancel(client, id, call, signal),
     listPaymentIntents: (since, signal) => paymentIntents.list(client, since, signal),
+    renew: () => client.renew(),
     close: async () => client.close(),
   };
 }

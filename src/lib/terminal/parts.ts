@@ -18,6 +18,15 @@ export interface Profile {
   readonly named: boolean;
   /** The merchant's backend captures; an authorised payment does not keep a device from being wiped. */
   readonly captures_elsewhere: boolean;
+  readonly pace: Pace;
+}
+
+/** How hard one process may press the payment API. */
+export interface Pace {
+  /** Calls started in a second. */
+  readonly requests_per_s: number;
+  /** Payments in hand at a time. */
+  readonly concurrency: number;
 }
 
 /** Where journals come from. */
