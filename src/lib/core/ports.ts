@@ -169,6 +169,8 @@ export interface FrozenCall {
 /** What a payment is before a request is frozen from it. */
 export interface CreateDraft {
   readonly local_id: string;
+  /** The journal's device, so that a fleet on one account can tell whose an intent is; null where it is not known. */
+  readonly device: string | null;
   /** Minor units, tip included. */
   readonly amount: number;
   readonly currency: string;

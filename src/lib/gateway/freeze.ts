@@ -20,7 +20,7 @@ export function freezeCreate(draft: CreateDraft): JsonObject {
     capture_method: draft.capture_method,
     // `payment_method_types` is refused since API version 2026-09-30.
     allowed_payment_method_types: ['card_present'],
-    metadata: metadataWith(draft.local_id, draft.metadata),
+    metadata: metadataWith(draft, draft.metadata),
     ...describe(draft.description),
     expand: ['latest_charge'],
   } satisfies Stripe.PaymentIntentCreateParams;

@@ -1,9 +1,11 @@
 import {StowpayError} from '../core/errors.js';
 
-/** The key every payment's `local_id` travels under. The operator's metadata may not use it. */
-export const OWN_KEY = 'stowpay_id';
+/** The keys a payment's `local_id` and its device travel under. The operator's metadata may not use them. */
+const ID_KEY = 'stowpay_id';
+const DEVICE_KEY = 'stowpay_device';
+const OWN_KEYS: readonly string[] = [ID_KEY, DEVICE_KEY];
 
-/** https://docs.stripe.com/api/metadata; our own key counts too. */
+/** https://docs.stripe.com/api/metadata; our own keys count too. */
 const MOST_KEYS = 50;
 const LONGEST_KEY = 40;
 const LONGEST_VALUE = 500;
@@ -13,20 +15,22 @@ const LONGEST_VALUE = 500;
  * a stored payment must not be refused hours later for a note on it.
  */
 export function metadataWith(
-  localId: string,
+  {local_id, device}: {readonly local_id: string; readonly device: string | null},
   metadata: Readonly<Record<string, string>>,
 ): Record<string, string> {
   const entries = Object.entries(metadata);
-  if (entries.length + 1 > MOST_KEYS) {
-    throw invalid(`${entries.length} metadata keys are too many.`, `Use at most ${MOST_KEYS - 1}.`);
+  const most = MOST_KEYS - OWN_KEYS.length;
+  if (entries.length > most) {
+    throw invalid(`${entries.length} metadata keys are too many.`, `Use at most ${most}.`);
   }
   for (const [key, value] of entries) checkEntry(key, value);
-  return Object.fromEntries([...entries, [OWN_KEY, localId]]);
+  const own = [[ID_KEY, local_id], ...(device === null ? [] : [[DEVICE_KEY, device]])];
+  return Object.fromEntries([...entries, ...own]);
 }
 
 function checkEntry(key: string, value: string): void {
   const name = JSON.stringify(key.slice(0, LONGEST_KEY));
-  if (key === OWN_KEY) throw invalid(`The metadata key ${name} is reserved.`, 'Choose another key.');
+  if (OWN_KEYS.includes(key)) throw invalid(`The metadata key ${name} is reserved.`, 'Choose another key.');
   if (key === '' || length(key) > LONGEST_KEY) {
     throw invalid(`The metadata key ${name} is empty or too long.`, `Use 1 to ${LONGEST_KEY} characters.`);
   }

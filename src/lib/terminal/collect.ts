@@ -83,6 +83,7 @@ interface Sale {
   readonly journal: Journal;
   readonly request: CollectRequest;
   readonly pairing: Pairing;
+  readonly device: string | null;
   readonly reader: Reader;
   readonly details: {readonly serial: string; readonly type: string; readonly firmware: string};
 }
@@ -99,11 +100,11 @@ export async function collect(parts: Parts, request: CollectRequest): Promise<Co
   const journal = openForSelling(parts);
   // A policy nobody can read must stop the sale before a customer presents a card.
   parts.policy();
-  const pairing = (await healthyState(journal)).paired;
+  const {paired: pairing, device} = await healthyState(journal);
   if (pairing === null) throw notConnected();
   checkMayReadCards(parts, pairing.address);
   checkBindingOffline(parts, pairing);
-  const draft = draftOf(parts, request, pairing.binding);
+  const draft = draftOf(parts, request, pairing.binding, device);
   const earlier = await resultOfExisting(parts, journal, pairing.binding.account, {
     ...request,
     amount: draft.amount,
@@ -116,7 +117,7 @@ export async function collect(parts: Parts, request: CollectRequest): Promise<Co
     checkSameReader(identity.serial_number, pairing);
     await reader.prepare(new Date(parts.clock.now()), request.signal);
     const {serial_number: serial, type, firmware} = identity;
-    const sale = {parts, journal, request, pairing, reader, details: {serial, type, firmware}};
+    const sale = {parts, journal, request, pairing, device, reader, details: {serial, type, firmware}};
     return await sell(sale, draft);
   } finally {
     await closeQuietly(reader);
@@ -157,12 +158,12 @@ function checkBindingOffline(parts: Parts, pairing: Pairing): void {
 type Draft = Parameters<typeof decideCreate>[1];
 
 /** Everything that can be refused before a reader is touched is refused here: limits of metadata, smallest amounts. */
-function draftOf(parts: Parts, request: CollectRequest, binding: Binding): Draft {
+function draftOf(parts: Parts, request: CollectRequest, binding: Binding, device: string | null): Draft {
   const local_id = newLocalId(parts);
   const {tip, currency, reference, capture_method, offline_behavior, metadata, description} = request;
   const amount = request.amount + tip;
   const draft = {local_id, amount, currency, capture_method, description, metadata};
-  const create = parts.gateway.freezeCreate(draft);
+  const create = parts.gateway.freezeCreate({...draft, device});
   return {
     ...draft,
     binding,
@@ -174,9 +175,9 @@ function draftOf(parts: Parts, request: CollectRequest, binding: Binding): Draft
 }
 
 async function sell(sale: Sale, first: Draft): Promise<Collected> {
-  const {parts, journal, request} = sale;
+  const {parts, journal, request, device} = sale;
   // Each turn is a payment of its own: an id that was closed meanwhile is never used again.
-  for (let draft = first; ; draft = draftOf(parts, request, first.binding)) {
+  for (let draft = first; ; draft = draftOf(parts, request, first.binding, device)) {
     throwIfInterrupted(request.signal);
     const {payment, claim} = await createOrResume(sale, draft);
     if (claim === null) throw busy(payment);

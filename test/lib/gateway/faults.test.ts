@@ -106,6 +106,7 @@ describe('gateway: faults of the API', () => {
     const before = (await api.ledger()).length;
     const params = gateway.freezeCreate({
       local_id: 'pay_lost',
+      device: null,
       amount: 700,
       currency: 'usd',
       capture_method: 'manual',

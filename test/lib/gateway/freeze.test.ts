@@ -8,6 +8,7 @@ import {cardRead, EMV_DATA, sealCard, VISA} from '../sandbox/api/sealing.js';
 
 const DRAFT: CreateDraft = {
   local_id: 'pay_1',
+  device: 'dev_1',
   amount: 1250,
   currency: 'usd',
   capture_method: 'manual',
@@ -36,11 +37,12 @@ describe('gateway: frozen requests', () => {
       currency: 'usd',
       capture_method: 'manual',
       allowed_payment_method_types: ['card_present'],
-      metadata: {order: 'A', stowpay_id: 'pay_1'},
+      metadata: {order: 'A', stowpay_id: 'pay_1', stowpay_device: 'dev_1'},
       description: 'Tea',
       expand: ['latest_charge'],
     });
     expect(freezeCreate(DRAFT)).to.not.have.property('description');
+    expect(freezeCreate({...DRAFT, device: null}).metadata).to.deep.equal({stowpay_id: 'pay_1'});
   });
 
   it('freezes the confirm call without a byte of ciphertext', () => {
@@ -80,13 +82,13 @@ describe('gateway: frozen requests', () => {
   it('refuses metadata the API would refuse or drop', () => {
     const many = (count: number) =>
       Object.fromEntries(Array.from({length: count}, (_, index) => [`k${index}`, 'v']));
-    expect(withMetadata(many(49))).to.equal('none');
-    expect(withMetadata(many(50))).to.equal('invalid_metadata');
+    expect(withMetadata(many(48))).to.equal('none');
+    expect(withMetadata(many(49))).to.equal('invalid_metadata');
     expect(withMetadata({['k'.repeat(40)]: 'v'})).to.equal('none');
     expect(withMetadata({['k'.repeat(41)]: 'v'})).to.equal('invalid_metadata');
     expect(withMetadata({k: '😀'.repeat(500)})).to.equal('none');
     expect(withMetadata({k: 'v'.repeat(501)})).to.equal('invalid_metadata');
-    for (const key of ['a[b', 'a]', '', 'stowpay_id'])
+    for (const key of ['a[b', 'a]', '', 'stowpay_id', 'stowpay_device'])
       expect(withMetadata({[key]: 'v'})).to.equal('invalid_metadata');
     expect(withMetadata({k: ''})).to.equal('invalid_metadata');
     expect(withMetadata({k: '\ud800'})).to.equal('invalid_metadata');

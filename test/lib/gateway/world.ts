@@ -73,6 +73,7 @@ export async function prepared(
 export function createIntent(gateway: Gateway, sale: Sale = {}): Promise<Outcome<RemoteIntent>> {
   const params = gateway.freezeCreate({
     local_id: `pay_test_${serial}`,
+    device: 'dev_test',
     amount: sale.amount ?? 1200,
     currency: 'usd',
     capture_method: sale.capture_method ?? 'manual',
