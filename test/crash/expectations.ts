@@ -3,7 +3,7 @@ import {apply} from '../../src/lib/core/apply.js';
 import {freesReference} from '../../src/lib/core/decide.js';
 import type {EventBody, JournalRecord} from '../../src/lib/core/events.js';
 import type {Payment, PrivateData} from '../../src/lib/core/payment.js';
-import {STATES} from '../../src/lib/core/payment.js';
+import {awaitsNotice, STATES} from '../../src/lib/core/payment.js';
 import {emptyState, nobodyRunning, referenceKey, type State, tallies} from '../../src/lib/core/state.js';
 import {initialiseJournal} from '../../src/lib/journal/genesis.js';
 import {FileJournal} from '../../src/lib/journal/journal.js';
@@ -139,7 +139,8 @@ function checkShown(state: State, fold: State, when: string, found: string[]): v
 
 function mayLeave(payment: Payment): boolean {
   const {bucket} = STATES[payment.state];
-  return bucket === 'done' && payment.state !== 'declined' && !payment.unclaimed && !payment.leftover;
+  const {leftover, stray, unclaimed} = payment;
+  return bucket === 'done' && !awaitsNotice(payment) && !unclaimed && !leftover && !stray;
 }
 
 /** Another opening shows the same: the same payments as far as both still list them, the same counts, to the same record. */

@@ -169,6 +169,34 @@ export const EVERY_EVENT: readonly (readonly EventBody[])[] = [
   ],
   [{type: 'journal.adopted', data: {machine: null, previous: null}}],
   [createdEvent('pay_G', {reference: 'order-7'}), storedEvent('pay_G', {ksn: 'FFFF9876543210E00005'})],
+  [{type: 'payment.held', payment: 'pay_G', data: {operator: 'op', reason: 'the goods are not there'}}],
+  [{type: 'payment.released', payment: 'pay_G', data: {operator: 'op', reason: null}}],
+  [createdEvent('pay_H', {reference: 'order-8'}), storedEvent('pay_H', {ksn: 'FFFF9876543210E00006'})],
+  [
+    {type: 'payment.cancel_requested', payment: 'pay_H', data: {operator: 'op', reason: 'wrong amount'}},
+    {type: 'payment.canceled', payment: 'pay_H', data: {reason: 'requested', message: 'voided'}},
+  ],
+  [createdEvent('pay_I', {reference: 'order-9'}), storedEvent('pay_I', {ksn: 'FFFF9876543210E00007'})],
+  [{type: 'payment.held', payment: 'pay_I', data: {operator: 'op', reason: null}}],
+  [createdEvent('pay_J'), storedEvent('pay_J', {ksn: 'FFFF9876543210E00008'})],
+  [attempted('pay_J', 'create')],
+  [delivered('pay_J', 'create', 'requires_payment_method'), attempted('pay_J', 'confirm')],
+  [
+    {
+      type: 'payment.attempt_failed',
+      payment: 'pay_J',
+      data: {operation: 'confirm', outcome: 'in_doubt', error: API_ERROR},
+    },
+  ],
+  [{type: 'payment.cancel_requested', payment: 'pay_J', data: {operator: 'op', reason: null}}],
+  [{type: 'payment.restored', payment: 'pay_E', data: {operator: 'op', reason: 'mended'}}],
+  [{type: 'payment.acknowledged', payment: 'pay_B', data: {operator: 'op', reason: 'customer called'}}],
+  [
+    {
+      type: 'journal.acknowledged',
+      data: {operator: 'op', reason: 'looked up at the API', orphans: ['pay_Z'], unnamed_losses: 1},
+    },
+  ],
 ];
 
 /** Types that a journal writes without being asked. */

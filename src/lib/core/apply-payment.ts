@@ -1,5 +1,11 @@
 import type {JournalRecord, PaymentEvent} from './events.js';
-import type {Operation, Payment, PaymentState} from './payment.js';
+import {
+  KEY_LIFETIME_MS,
+  mayHaveBeenConfirmed,
+  type Operation,
+  type Payment,
+  type PaymentState,
+} from './payment.js';
 import type {RemoteIntent} from './ports.js';
 
 /** States from which the sealed card data is never needed again: the API has decided, or it will never be asked. */
@@ -61,7 +67,11 @@ export function createdPayment(record: JournalRecord & {type: 'payment.created'}
     reason: null,
     private_data: 'none',
     leftover: false,
+    stray: false,
     unclaimed: false,
+    cancel_requested: null,
+    acknowledged: false,
+    look_first: false,
     updated_at: record.at,
   };
 }
@@ -134,6 +144,7 @@ function afterEvent(payment: Payment, record: JournalRecord & PaymentEvent): Pay
         ...folded(payment, record.data.intent),
         state: 'captured',
         attempt: null,
+        stray: false,
         capture_unsure: false,
         last_error: null,
       };
@@ -145,6 +156,7 @@ function afterEvent(payment: Payment, record: JournalRecord & PaymentEvent): Pay
         attempt: null,
         unresolved_confirms: 0,
         leftover: leavesIntent(payment),
+        stray: mayLeaveStray(payment, record.at),
         amount_capturable: 0,
         reason: {code: reason, message},
       };
@@ -154,17 +166,64 @@ function afterEvent(payment: Payment, record: JournalRecord & PaymentEvent): Pay
         ...payment,
         state: 'quarantined',
         attempt: null,
+        // Whatever was asked for before: from here on a person decides anew.
+        cancel_requested: null,
+        look_first: payment.look_first || record.data.code === 'journal_repaired',
         reason: pick(record.data),
         last_error: record.data.error ?? payment.last_error,
       };
     case 'payment.claimed':
       return {...payment, unclaimed: false};
+    case 'payment.held':
+      return {...payment, state: 'held'};
+    case 'payment.released':
+      return {...payment, state: 'accepted_offline'};
+    case 'payment.cancel_requested': {
+      const {operator, reason} = record.data;
+      return {...payment, cancel_requested: {at: record.at, operator, reason}};
+    }
+    case 'payment.restored':
+      return restored(payment, record.data.abandons ?? null);
+    case 'payment.acknowledged':
+      return {...payment, acknowledged: true, unclaimed: false};
   }
 }
 
 /** True when a payment that ends now leaves an intent behind that was never confirmed. */
 function leavesIntent(payment: Payment): boolean {
-  return payment.id !== null && payment.generations.confirm === undefined;
+  return payment.id !== null && !mayHaveBeenConfirmed(payment);
+}
+
+/** An operator's void of a payment whose intent, if there is one, nobody here can name. */
+function mayLeaveStray(payment: Payment, at: string): boolean {
+  if (payment.cancel_requested === null || payment.id !== null || mayHaveBeenConfirmed(payment)) return false;
+  if (payment.generations.create !== undefined) return true;
+  // As before a forward: what an old backup has forgotten was sent with keys the API has forgotten, too.
+  const age = Math.abs(Date.parse(at) - Date.parse(payment.stored_at ?? at));
+  return !(age <= KEY_LIFETIME_MS);
+}
+
+/** Back where it was before it was set aside. What may have been sent for it is looked up before anything is sent. */
+function restored(payment: Payment, abandons: string | null): Payment {
+  const open = {...payment, reason: null, attempt: null, look_first: true};
+  if (abandons !== null && abandons === payment.id) return withoutIntent(open);
+  // One that was never stored is never sent: the API is asked how it ended.
+  const asked = payment.stored_at === null || (payment.id !== null && mayHaveBeenConfirmed(payment));
+  return {...open, state: asked ? 'in_doubt' : 'accepted_offline'};
+}
+
+/** Ready for another intent: nothing that was sent to the old one can take effect any more. Its keys are not used again. */
+function withoutIntent(payment: Payment): Payment {
+  const {create = 0, confirm = 0} = payment.generations;
+  return {
+    ...payment,
+    state: 'accepted_offline',
+    id: null,
+    charge: null,
+    unresolved_confirms: 0,
+    generations: {...payment.generations, create, confirm},
+    spent_keys: {...payment.spent_keys, create: true, confirm: true},
+  };
 }
 
 function pick({code, message}: {code: string; message: string}): {code: string; message: string} {
@@ -207,8 +266,9 @@ function delivered(
 ): Payment {
   // What became of a leftover changes nothing about how the payment ended.
   if (payment.leftover) return {...payment, attempt: null, leftover: false};
+  if (payment.stray) return {...payment, attempt: null, stray: false, leftover: true, id: intent.id};
   const known = {...folded(payment, intent), attempt: null, last_error: null};
-  if (operation === 'create') return {...known, state: stateBeforeConfirm(payment)};
+  if (operation === 'create') return {...known, state: stateBeforeConfirm(payment), look_first: false};
   const state = stateOf(intent);
   const settled = state === 'authorized' || state === 'captured';
   return {
@@ -282,6 +342,8 @@ function attemptFailed(payment: Payment, failed: FailedAttempt): Payment {
       // An intent that cannot be cancelled is none that could be confirmed by us any more.
       if (payment.leftover)
         return {...base, leftover: failed.outcome !== 'refused', last_error: payment.last_error};
+      // Looked for, and not there.
+      if (payment.stray) return {...payment, attempt: null, stray: failed.outcome !== 'untouched'};
       // A cancel while authorizing is the last step of settling a doubt: undone, the doubt is back.
       return {...base, state: payment.state === 'authorizing' ? 'in_doubt' : payment.state};
     case 'capture':

@@ -6,6 +6,7 @@ import type {CardDetails, ReaderDetails} from './payment.js';
 import {type Pairing, referenceKey, type State} from './state.js';
 
 type Repair = Extract<EventBody, {type: 'journal.repaired'}>['data'];
+type Acknowledged = Extract<EventBody, {type: 'journal.acknowledged'}>['data'];
 
 /**
  * The only fold. Total: it never refuses, so that a rule tightened later cannot make an old journal
@@ -27,6 +28,8 @@ export function apply(state: State, record: JournalRecord): State {
     case 'journal.adopted':
       state.machine = record.data.machine;
       return state;
+    case 'journal.acknowledged':
+      return applyAcknowledged(state, record.data);
     case 'reader.paired':
       return applyPairing(state, {...record.data, at: record.at});
     case 'payment.created':
@@ -42,6 +45,13 @@ function applyRepair(state: State, repair: Repair): State {
   state.machine = repair.machine;
   state.unnamed_losses += repair.lost.filter(({unnamed}) => unnamed).length;
   state.orphans = [...new Set([...state.orphans, ...repair.orphans])];
+  return state;
+}
+
+function applyAcknowledged(state: State, {orphans, unnamed_losses}: Acknowledged): State {
+  const known = new Set(orphans);
+  state.orphans = state.orphans.filter((payment) => !known.has(payment));
+  state.unnamed_losses = Math.max(0, state.unnamed_losses - unnamed_losses);
   return state;
 }
 

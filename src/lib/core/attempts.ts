@@ -4,11 +4,15 @@ import {isSoftDecline} from './declines.js';
 import {StowpayError} from './errors.js';
 import type {EventBody} from './events.js';
 import {formatAmount} from './money.js';
-import {type Operation, type Payment, type PaymentState, toPaymentIntent} from './payment.js';
+import {
+  KEY_LIFETIME_MS,
+  type Operation,
+  type Payment,
+  type PaymentState,
+  toPaymentIntent,
+} from './payment.js';
 import type {ApiError, Outcome, RemoteIntent} from './ports.js';
 
-/** How long a key may be sent again. The API keeps keys at least 24 h; an hour is left for its clock and ours. */
-export const KEY_LIFETIME_MS = 23 * 3600 * 1000;
 /** A soft decline may be tried so often again, then it is final. */
 export const MAX_SOFT_DECLINES = 5;
 

@@ -48,6 +48,11 @@ export type EventBody =
     }
   /** A person said that this machine goes on with the journal. Machines by their digest. */
   | {type: 'journal.adopted'; data: {machine: string | null; previous: string | null}}
+  /** A person found out what became of what a repair had lost. */
+  | {
+      type: 'journal.acknowledged';
+      data: OperatorAct & {orphans: readonly string[]; unnamed_losses: number};
+    }
   | {
       type: 'reader.paired';
       data: {
@@ -176,7 +181,25 @@ export type EventBody =
       payment: string;
       data: {code: string; message: string; error: ApiError | null};
     }
-  | {type: 'payment.claimed'; payment: string; data: Record<string, never>};
+  | {type: 'payment.claimed'; payment: string; data: Record<string, never>}
+  | {type: 'payment.held'; payment: string; data: OperatorAct}
+  | {type: 'payment.released'; payment: string; data: OperatorAct}
+  /** Durable before anything is sent: from here on it is never confirmed and never captured any more. */
+  | {type: 'payment.cancel_requested'; payment: string; data: OperatorAct}
+  | {
+      type: 'payment.restored';
+      payment: string;
+      /** `abandons`: its intent was cancelled at the API before it was ever confirmed, so another one may be made. */
+      data: OperatorAct & {abandons?: string};
+    }
+  | {type: 'payment.acknowledged'; payment: string; data: OperatorAct};
+
+/** Who did it, and why they say they did. */
+export interface OperatorAct {
+  /** The user of the operating system. */
+  readonly operator: string;
+  readonly reason: string | null;
+}
 
 /** Records that a repair could not save, and where they stood. Null: how many is not known. */
 export interface LostRange {
@@ -201,6 +224,7 @@ export const EVENT_VERSIONS: Readonly<Record<EventType, number>> = {
   'journal.lost': 1,
   'journal.repaired': 1,
   'journal.adopted': 1,
+  'journal.acknowledged': 1,
   'reader.paired': 1,
   'payment.created': 1,
   'payment.authorizing': 1,
@@ -215,6 +239,11 @@ export const EVENT_VERSIONS: Readonly<Record<EventType, number>> = {
   'payment.canceled': 1,
   'payment.quarantined': 1,
   'payment.claimed': 1,
+  'payment.held': 1,
+  'payment.released': 1,
+  'payment.cancel_requested': 1,
+  'payment.restored': 1,
+  'payment.acknowledged': 1,
 };
 
 /** What the journal adds to an event when it writes it. */

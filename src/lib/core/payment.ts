@@ -58,10 +58,59 @@ export const STATES: Readonly<Record<PaymentState, StateFacts>> = {
 export const PAYMENT_STATES = Object.keys(STATES) as readonly PaymentState[];
 export const BUCKETS: readonly Bucket[] = ['open', 'attention', 'done'];
 
-/** Its coarse class. Money received that nobody was told of needs a person, although it is done. */
-export function bucketOf(payment: Pick<Payment, 'unclaimed'>, state: PaymentState): Bucket {
-  return state === 'captured' && payment.unclaimed ? 'attention' : STATES[state].bucket;
+/** What tells whether a person must take note of how a payment ended. */
+type Ending = Pick<Payment, 'state' | 'stored_at' | 'unclaimed' | 'cancel_requested' | 'acknowledged'>;
+
+/** Its coarse class. Money received that nobody was told of, or that was to be cancelled, needs a person although it is done. */
+export function bucketOf(payment: Ending, state: PaymentState): Bucket {
+  return state === 'captured' && isUnsettling(payment) ? 'attention' : STATES[state].bucket;
 }
+
+function isUnsettling({unclaimed, cancel_requested, acknowledged}: Ending): boolean {
+  return unclaimed || (cancel_requested !== null && !acknowledged);
+}
+
+/**
+ * True for a payment that is settled and yet listed until a person has acknowledged how: a decline after it was
+ * accepted offline, money received that nobody was told of, or that somebody wanted cancelled. A decline while the
+ * customer was still there was told at once.
+ */
+export function awaitsNotice(payment: Ending): boolean {
+  if (payment.state === 'declined') return payment.stored_at !== null && !payment.acknowledged;
+  return payment.state === 'captured' && isUnsettling(payment);
+}
+
+const ENDED: ReadonlySet<PaymentState> = new Set<PaymentState>([
+  'captured',
+  'declined',
+  'canceled',
+  'refused',
+  'transferred',
+]);
+
+/**
+ * True for a payment that an operator wants cancelled and that is not settled yet: it is never confirmed and never
+ * captured any more, and the next forward finishes the cancel.
+ */
+export function awaitsCancel(payment: Pick<Payment, 'state' | 'cancel_requested'>): boolean {
+  return payment.cancel_requested !== null && !ENDED.has(payment.state);
+}
+
+/**
+ * True when a confirm of it may ever have left: here, or in a past that this journal has lost. Only without one is "no
+ * money was taken" true without asking the API.
+ */
+export function mayHaveBeenConfirmed(payment: Payment): boolean {
+  if (payment.generations.confirm !== undefined || payment.unresolved_confirms > 0) return true;
+  return payment.look_first || payment.charge !== null || CONFIRMED.has(payment.state);
+}
+
+const CONFIRMED: ReadonlySet<PaymentState> = new Set<PaymentState>([
+  'in_doubt',
+  'authorized',
+  'capturing',
+  'captured',
+]);
 
 /** What may be shown and kept of a card: never the number, never a track, the name only in the private part. */
 export interface CardDetails {
@@ -80,6 +129,9 @@ export interface ReaderDetails {
   readonly type: string;
   readonly firmware: string;
 }
+
+/** How long a key may be sent again. The API keeps keys at least 24 h; an hour is left for its clock and ours. */
+export const KEY_LIFETIME_MS = 23 * 3600 * 1000;
 
 export type Operation = 'create' | 'confirm' | 'capture' | 'cancel';
 
@@ -159,9 +211,26 @@ export interface Payment {
   readonly private_data: 'none' | 'present' | 'released';
   /** It ended here before any confirm, and its unconfirmed intent still stands at the API. It moves no money. */
   readonly leftover: boolean;
+  /**
+   * It was voided while its id was not known, and an intent may stand at the API all the same: a create whose answer
+   * was lost, or one of a past that an old backup has forgotten. Looked for by `metadata.stowpay_id`.
+   */
+  readonly stray: boolean;
   /** An online authorisation that was settled later and that no caller has heard of. */
   readonly unclaimed: boolean;
+  /** An operator wants it cancelled, or wanted it before it ended some other way; see `awaitsCancel`. */
+  readonly cancel_requested: CancelRequest | null;
+  /** A person has taken note of how it ended. */
+  readonly acknowledged: boolean;
+  /** What was sent for it may be unknown here: before any create it is looked up in the API's list, whatever its age. */
+  readonly look_first: boolean;
   readonly updated_at: string;
+}
+
+export interface CancelRequest {
+  readonly at: string;
+  readonly operator: string;
+  readonly reason: string | null;
 }
 
 /** What leaves the disk when a payment closes. */
@@ -187,6 +256,10 @@ export interface PaymentIntent {
   readonly state: PaymentState;
   readonly bucket: Bucket;
   readonly reference: string | null;
+  /** An operator asked for its cancel; while it is not settled, the next forward finishes that. */
+  readonly cancel_requested: boolean;
+  /** A person has taken note of how it ended. */
+  readonly acknowledged: boolean;
   readonly description: string | null;
   readonly amount_capturable: number;
   readonly amount_received: number;
@@ -272,6 +345,8 @@ export function toPaymentIntent(
     state,
     bucket: bucketOf(payment, state),
     reference: payment.reference,
+    cancel_requested: payment.cancel_requested !== null,
+    acknowledged: payment.acknowledged,
     description: payment.description,
     amount_capturable: payment.amount_capturable,
     amount_received: payment.amount_received,

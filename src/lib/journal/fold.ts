@@ -1,6 +1,6 @@
 import {apply} from '../core/apply.js';
 import {freesReference} from '../core/decide.js';
-import {type Payment, STATES} from '../core/payment.js';
+import {awaitsNotice, type Payment, STATES} from '../core/payment.js';
 import {addTo, emptyState, nobodyRunning, referenceKey, type State} from '../core/state.js';
 import type {ClosedIndex, ClosedPayment, Place} from './closed-index.js';
 import {IndexedReferences} from './references.js';
@@ -100,16 +100,16 @@ export function placeRecord(fold: Fold, {record, segment, line_start, private: k
 }
 
 /**
- * Lets go of payments that are closed: they become counts and sums here, and what this returns in the index. Declined
- * ones stay, because they are listed until a person has acknowledged them; so do those nobody has heard of yet, those
- * with an intent left at the API, and those whose sealed data still stands in the file.
+ * Lets go of payments that are closed: they become counts and sums here, and what this returns in the index. Those a
+ * person must take note of stay until somebody has; so do those nobody has heard of yet, those with an intent left at
+ * the API, and those whose sealed data still stands in the file.
  */
 export function dropClosed(fold: Fold): readonly ClosedPayment[] {
   const {state} = fold;
   const closed: ClosedPayment[] = [];
   for (const payment of state.payments.values()) {
     const {local_id, seq, id} = payment;
-    const listed = payment.state === 'declined' || payment.unclaimed || payment.leftover;
+    const listed = awaitsNotice(payment) || payment.unclaimed || payment.leftover || payment.stray;
     const keep = STATES[payment.state].bucket !== 'done' || listed;
     if (keep || fold.redactable.has(local_id)) continue;
     const tally = state.closed[payment.state] ?? {count: 0, amounts: {}};

@@ -46,6 +46,7 @@ const SETTLING: ReadonlySet<string> = new Set([
   'payment.declined',
   'payment.canceled',
   'payment.refused',
+  'payment.acknowledged',
 ]);
 
 const FORGET_EVERY = 4096;

@@ -580,7 +580,8 @@ export function withoutReferences(): State {
 /** Lets go of payments that nothing later can open again. */
 export function forgetDone(state: State): void {
   for (const [id, payment] of state.payments) {
-    const waits = payment.private_data === 'present' || payment.leftover || payment.unclaimed;
+    const {leftover, stray, unclaimed} = payment;
+    const waits = payment.private_data === 'present' || leftover || stray || unclaimed;
     if (STATES[payment.state].bucket === 'done' && !waits) state.payments.delete(id);
   }
   for (const [key] of [...state.references]) state.references.delete(key);

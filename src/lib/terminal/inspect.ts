@@ -1,6 +1,6 @@
 import {type Diagnosis, diagnose} from '../core/diagnosis.js';
 import {StowpayError} from '../core/errors.js';
-import type {JournalRecord} from '../core/events.js';
+import type {JournalRecord, OperatorAct} from '../core/events.js';
 import {formatAmount} from '../core/money.js';
 import {
   type Bucket,
@@ -160,14 +160,32 @@ function textOf(record: JournalRecord, currency: string): string {
       return `set aside for a person (${record.data.code})`;
     case 'payment.claimed':
       return 'its outcome was told to the caller';
+    case 'payment.held':
+      return `held back ${byWhom(record.data)}`;
+    case 'payment.released':
+      return `released ${byWhom(record.data)}`;
+    case 'payment.cancel_requested':
+      return `cancel requested ${byWhom(record.data)}`;
+    case 'payment.restored': {
+      const {abandons} = record.data;
+      const without = abandons === undefined ? '' : `, without ${abandons}, which can never move money`;
+      return `taken out of quarantine ${byWhom(record.data)}${without}`;
+    }
+    case 'payment.acknowledged':
+      return `acknowledged ${byWhom(record.data)}`;
     case 'journal.opened':
     case 'journal.recovered':
     case 'journal.lost':
     case 'journal.repaired':
     case 'journal.adopted':
+    case 'journal.acknowledged':
     case 'reader.paired':
       return record.type;
   }
+}
+
+function byWhom({operator, reason}: OperatorAct): string {
+  return `by ${operator}${reason === null ? '' : `: ${reason}`}`;
 }
 
 function attemptsOf(records: readonly JournalRecord[]): readonly Attempt[] {

@@ -1,5 +1,4 @@
-import {KEY_LIFETIME_MS} from '../core/attempts.js';
-import type {Payment} from '../core/payment.js';
+import {KEY_LIFETIME_MS, type Payment} from '../core/payment.js';
 import type {ApiError} from '../core/ports.js';
 import {credentialsError} from './network.js';
 import type {Parts} from './parts.js';
@@ -13,7 +12,7 @@ export type Leftovers =
  *
  * A journal restored from an old backup looks healthy but has forgotten what was forwarded since. So payments
  * stored longer ago than keys live are looked up before their first attempt: one list of the intents since the
- * oldest of them, matched by `metadata.stowpay_id`. (Search lags and proves nothing.)
+ * oldest of them, matched by `metadata.stowpay_id`. (Search lags and proves nothing.) So are those that `look_first`.
  *
  * Without the list such payments must not be sent: `unavailable`. Throws `authentication_failed`.
  */
@@ -26,8 +25,8 @@ export async function leftoverIntents(
   const old = payments.filter(
     (payment) =>
       payment.id === null &&
-      payment.stored_at !== null &&
-      Math.abs(now - Date.parse(payment.stored_at)) > KEY_LIFETIME_MS,
+      (payment.look_first ||
+        (payment.stored_at !== null && Math.abs(now - Date.parse(payment.stored_at)) > KEY_LIFETIME_MS)),
   );
   const known = new Map<string, string>();
   if (old.length === 0) return {kind: 'known', intents: known};

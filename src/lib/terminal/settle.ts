@@ -231,7 +231,8 @@ export async function lookAtApi(parts: Parts, journal: Journal, payment: Payment
   const last = await parts.gateway.retrievePaymentIntent(payment.id ?? '');
   switch (last.kind) {
     case 'delivered': {
-      const unclaimed = payment.stored_at === null;
+      // One that a person named is heard of by that person.
+      const unclaimed = payment.stored_at === null && !payment.look_first;
       const events = lookEvents(payment, last.value, last.request_id, unclaimed);
       return {payment: await recordSettling(parts, journal, payment, events), last};
     }

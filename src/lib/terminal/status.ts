@@ -1,6 +1,6 @@
 import {pairingDaysLeft} from '../core/connect-rules.js';
 import {StowpayError} from '../core/errors.js';
-import {BUCKETS, type Bucket, type Payment, type PaymentState, STATES} from '../core/payment.js';
+import {BUCKETS, type Bucket, bucketOf, type Payment, type PaymentState, STATES} from '../core/payment.js';
 import type {Policy} from '../core/policy.js';
 import type {JournalHealth, NetworkStatus} from '../core/ports.js';
 import {
@@ -226,7 +226,7 @@ function bucketsOf(state: State, byState: Record<PaymentState, Tally>): Record<B
   const sums = Object.fromEntries(BUCKETS.map((bucket) => [bucket, 0])) as Record<Bucket, number>;
   for (const [name, {count}] of Object.entries(byState)) sums[STATES[name as PaymentState].bucket] += count;
   const unheard = [...state.payments.values()].filter(
-    (one) => one.state === 'captured' && one.unclaimed,
+    (one) => one.state === 'captured' && bucketOf(one, 'captured') === 'attention',
   ).length;
   const attention = sums.attention + unheard + state.orphans.length + state.unnamed_losses;
   return {...sums, done: sums.done - unheard, attention};

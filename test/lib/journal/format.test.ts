@@ -30,6 +30,14 @@ async function meaning(journal: Journal): Promise<unknown> {
   return JSON.parse(JSON.stringify(plain));
 }
 
+/** What is said now of everything that was said then. A later program may know more of the same thing. */
+function asFarAs(then: unknown, now: unknown): unknown {
+  if (Array.isArray(then) && Array.isArray(now)) return now.map((one, index) => asFarAs(then[index], one));
+  if (typeof then !== 'object' || then === null || typeof now !== 'object' || now === null) return now;
+  const known = Object.entries(now).filter(([name]) => Object.hasOwn(then, name));
+  return Object.fromEntries(known.map(([name, value]) => [name, asFarAs(Reflect.get(then, name), value)]));
+}
+
 /** Makes a fixture of the format as it is now, with a key of its own that opens nothing else: `STOWPAY_MAKE_FIXTURE=v2 npx mocha … format.test.ts`. */
 async function makeFixture(name: string): Promise<void> {
   const directory = join(FIXTURES, name);
@@ -68,7 +76,7 @@ describe('every format a journal was ever written in', () => {
       const {directory, open} = copyOf(name);
       const journal = open();
       const meant = JSON.parse(readFileSync(join(directory, 'meaning.json'), 'utf8')) as {payments: []};
-      expect(await meaning(journal)).to.deep.equal(meant);
+      expect(asFarAs(meant, await meaning(journal))).to.deep.equal(meant);
       expect((await journal.verify()).ok).to.equal(true);
       await journal.transact(() => ({
         events: [{type: 'payment.claimed', payment: 'pay_D', data: {}}],
