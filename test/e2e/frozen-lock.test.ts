@@ -5,7 +5,7 @@ import {createRequire} from 'node:module';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {expect} from 'chai';
-import type {ForwardResult} from '../../src/lib/terminal/forward.js';
+import type {ForwardResult} from '../../src/lib/terminal/forward/result.js';
 import type {Status} from '../../src/lib/terminal/status.js';
 import {type Cli, ended} from '../support/cli.js';
 import {canTrace, straceCommand} from '../support/strace.js';

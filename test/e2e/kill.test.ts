@@ -1,7 +1,7 @@
 import {setTimeout as sleep} from 'node:timers/promises';
 import {expect} from 'chai';
 import type {FaultRequest} from '../../src/lib/sandbox/api/faults.js';
-import type {ForwardResult} from '../../src/lib/terminal/forward.js';
+import type {ForwardResult} from '../../src/lib/terminal/forward/result.js';
 import type {Cli, Ran} from '../support/cli.js';
 import {
   connectedCli,

@@ -2,7 +2,7 @@ import {readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {expect} from 'chai';
-import type {ForwardResult} from '../../src/lib/terminal/forward.js';
+import type {ForwardResult} from '../../src/lib/terminal/forward/result.js';
 import type {Status} from '../../src/lib/terminal/status.js';
 import type {Cli} from '../support/cli.js';
 import {

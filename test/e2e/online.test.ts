@@ -1,5 +1,5 @@
 import {expect} from 'chai';
-import type {ForwardResult} from '../../src/lib/terminal/forward.js';
+import type {ForwardResult} from '../../src/lib/terminal/forward/result.js';
 import type {Cli, Ran} from '../support/cli.js';
 import {
   connectedCli,

@@ -1,3 +1,5 @@
+import {writeFileSync} from 'node:fs';
+import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {expect} from 'chai';
 import type {Cli, Ran} from '../support/cli.js';
@@ -76,6 +78,8 @@ describe('a signal', () => {
     const judge = await startJudge();
     try {
       const cli = await connectedCli('on', {STOWPAY_SANDBOX_API: judge.url});
+      const profiles = {sandbox: {gateway: 'sandbox', max_concurrency: 1}};
+      writeFileSync(join(cli.dataDir, 'config.json'), JSON.stringify({profiles}));
       for (const reference of ['A1', 'A2', 'A3']) {
         await taken(cli, 1250, reference, 'force_offline');
       }

@@ -1,5 +1,5 @@
 import {expect} from 'chai';
-import type {ForwardResult} from '../../src/lib/terminal/forward.js';
+import type {ForwardResult} from '../../src/lib/terminal/forward/result.js';
 import {connectedCli, expectFailure, payments, sealedData, startJudge, taken} from '../support/world.js';
 
 const TIMES = [1, 2, 3, 4, 5, 6];

@@ -5,7 +5,7 @@ import {type SandboxApi, startSandboxApi} from '../../src/lib/sandbox/api/server
 import {type SandboxNetwork, sandboxNetwork} from '../../src/lib/sandbox/network.js';
 import {type NextCard, presentNext} from '../../src/lib/sandbox/reader/directory-world.js';
 import type {Collected, CollectRequest} from '../../src/lib/terminal/collect.js';
-import type {ForwardResult} from '../../src/lib/terminal/forward.js';
+import type {ForwardResult} from '../../src/lib/terminal/forward/result.js';
 import {temporaryDirectory} from './directories.js';
 import {type Fate, type Hit, openProxy} from './proxy.js';
 

@@ -10,7 +10,7 @@ import type {LedgerEntry} from '../../src/lib/sandbox/api/ledger.js';
 import {startSandboxApi} from '../../src/lib/sandbox/api/server.js';
 import {sandboxNetwork} from '../../src/lib/sandbox/network.js';
 import {type NextCard, presentNext} from '../../src/lib/sandbox/reader/directory-world.js';
-import type {ForwardResult} from '../../src/lib/terminal/forward.js';
+import type {ForwardResult} from '../../src/lib/terminal/forward/result.js';
 import type {Inspected} from '../../src/lib/terminal/inspect.js';
 import type {Status} from '../../src/lib/terminal/status.js';
 import {Cli, type Ran, type Served} from './cli.js';

@@ -1,7 +1,7 @@
 import {join} from 'node:path';
 import {expect} from 'chai';
 import type {PaymentState} from '../../src/lib/core/payment.js';
-import type {ForwardResult} from '../../src/lib/terminal/forward.js';
+import type {ForwardResult} from '../../src/lib/terminal/forward/result.js';
 import {AMOUNT, agree, collecting, connectedWorld, inBatches, type World} from '../support/agreement.js';
 import type {Cli, Ran} from '../support/cli.js';
 import {type Call, canTrace, record, withInjected} from '../support/strace.js';

@@ -1,6 +1,6 @@
 import {join} from 'node:path';
 import {expect} from 'chai';
-import type {ForwardResult} from '../../src/lib/terminal/forward.js';
+import type {ForwardResult} from '../../src/lib/terminal/forward/result.js';
 import {
   AMOUNT,
   agree,

@@ -1,7 +1,7 @@
 import {type ErrorCode, StowpayError} from '../core/errors.js';
 import {type Condition, worstCondition} from '../core/exit-codes.js';
 import {formatAmount} from '../core/money.js';
-import type {ForwardItem, ForwardOutcome, ForwardResult} from '../terminal/forward.js';
+import type {ForwardItem, ForwardOutcome, ForwardResult} from '../terminal/forward/result.js';
 import type {Look} from './look.js';
 import {amountsText, cardText, plural} from './payment-text.js';
 import {table} from './table.js';
@@ -20,12 +20,12 @@ export function forwardText(look: Look, result: ForwardResult): string {
   ];
   const sums = Object.entries(result.outcomes).map(
     ([outcome, {count, amounts}]) =>
-      `${plural(count, 'payment')} ${WORDS[outcome as ForwardOutcome]} (${amountsText(amounts)})`,
+      `${plural(count, 'payment')} ${OUTCOME_WORDS[outcome as ForwardOutcome]} (${amountsText(amounts)})`,
   );
   return `${table(look, columns, rows)}\n\n${sums.join('; ')}.`;
 }
 
-const WORDS: Readonly<Record<ForwardOutcome, string>> = {
+export const OUTCOME_WORDS: Readonly<Record<ForwardOutcome, string>> = {
   authorized: 'authorized',
   captured: 'captured',
   declined: 'declined',
@@ -39,20 +39,20 @@ const WORDS: Readonly<Record<ForwardOutcome, string>> = {
 };
 
 function itemRow(look: Look, {outcome, payment, reason}: ForwardItem): readonly string[] {
-  const paint =
-    outcome === 'authorized' || outcome === 'captured'
-      ? look.good
-      : outcome === 'left' || outcome === 'busy' || outcome === 'planned'
-        ? look.warn
-        : look.bad;
   return [
     payment.local_id,
-    paint(WORDS[outcome]),
+    outcomePaint(look, outcome)(OUTCOME_WORDS[outcome]),
     formatAmount(payment.amount, payment.currency),
     cardText(payment),
     payment.reference ?? '-',
     reason ?? '-',
   ];
+}
+
+/** Green for money that is safe, yellow for what goes on, red for what needs a person. */
+export function outcomePaint(look: Look, outcome: ForwardOutcome): (text: string) => string {
+  if (outcome === 'authorized' || outcome === 'captured') return look.good;
+  return outcome === 'left' || outcome === 'busy' || outcome === 'planned' ? look.warn : look.bad;
 }
 
 const CONDITIONS: Readonly<Record<ForwardOutcome, Condition>> = {
@@ -68,11 +68,17 @@ const CONDITIONS: Readonly<Record<ForwardOutcome, Condition>> = {
   busy: 'locked',
 };
 
+/** At the end of a wait it does not matter why something is left: the money is not settled. */
+function conditionOf(outcome: ForwardOutcome, timedOut: boolean): Condition {
+  const condition = CONDITIONS[outcome];
+  return timedOut && (condition === 'temporary' || condition === 'locked') ? 'pending' : condition;
+}
+
 /** The error that sets the exit code of a run; null when everything was delivered. The worst condition wins. */
 export function forwardError(result: ForwardResult, signal: AbortSignal): StowpayError | null {
   if (result.dry_run) return null;
   const failed = result.forwarding_failure;
-  const conditions = result.payments.map(({outcome}) => CONDITIONS[outcome]);
+  const conditions = result.payments.map(({outcome}) => conditionOf(outcome, result.timed_out));
   // With nothing stored nothing was left behind, whatever the network was like.
   const counts = failed !== null && result.total > 0;
   const worst = worstCondition(counts ? [...conditions, failed.condition] : conditions);
@@ -94,6 +100,12 @@ export function forwardError(result: ForwardResult, signal: AbortSignal): Stowpa
         `${count('declined')} declined, ${count('quarantined')} set aside, ${count('in_doubt')} in doubt${count('unclaimed') > 0 ? `, ${count('unclaimed')} captured that nobody heard of` : ''}.`;
       const hint = `Begin with stowpay inspect ${first?.payment.local_id}.`;
       return new StowpayError('payments_need_attention', message, {hint, details});
+    }
+    case 'pending': {
+      const many = count('left', 'busy');
+      const message = `The time to wait is over, and ${plural(many, 'payment')} of ${result.total} ${many === 1 ? 'is' : 'are'} not settled yet.`;
+      const hint = 'Do not wipe. Nothing stored is lost: run it again, or stowpay inspect --bucket open.';
+      return new StowpayError('payments_pending', message, {hint, details});
     }
     case 'temporary': {
       if (signal.reason instanceof StowpayError) return signal.reason;

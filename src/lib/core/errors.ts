@@ -94,6 +94,7 @@ export const ERROR_CODES = {
   journal_locked: 'locked',
   payment_busy: 'locked',
   reader_busy: 'locked',
+  forwarder_running: 'locked',
   // Interruption
   interrupted: 'interrupted',
   terminated: 'terminated',

@@ -8,11 +8,12 @@ import {
   toPaymentIntent,
 } from '../core/payment.js';
 import type {ApiError, Journal, Outcome, RemoteIntent} from '../core/ports.js';
+import {mayRepeat} from '../core/retry.js';
 import {findPayments} from './find.js';
 import {latestOf} from './history.js';
 import {checkBinding, credentialsError, reachApi} from './network.js';
 import {decideOn, healthyState, type Parts, record, statesNow} from './parts.js';
-import {frozen, mayRepeat, pause, recordAnswer} from './settle.js';
+import {frozen, pause, recordAnswer} from './settle.js';
 
 export interface CaptureRequest {
   readonly names: readonly string[];

@@ -224,7 +224,7 @@ async function take(sale: Sale, created: Payment): Promise<PaymentIntent> {
   const reach = await reachFor(sale, created);
   let payment = created;
   if (reach.kind === 'online') {
-    const settled = await createAtApi(parts, journal, payment, 1);
+    const settled = await createAtApi(parts, journal, payment, {tries: 1});
     payment = settled.payment;
     if (settled.last?.kind === 'stop') await endWith(journal, payment, credentialsError(settled.last.error));
     if (payment.state === 'quarantined') throw withPayment(setAside(payment), payment);

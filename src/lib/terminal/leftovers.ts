@@ -4,7 +4,12 @@ import {credentialsError} from './network.js';
 import type {Parts} from './parts.js';
 
 export type Leftovers =
-  | {readonly kind: 'known'; readonly intents: ReadonlyMap<string, string>}
+  | {
+      readonly kind: 'known';
+      readonly intents: ReadonlyMap<string, string>;
+      /** Local ids that were looked up, those without an intent too. */
+      readonly asked: ReadonlySet<string>;
+    }
   | {readonly kind: 'unavailable'; readonly error: ApiError};
 
 /**
@@ -29,8 +34,8 @@ export async function leftoverIntents(
         (payment.stored_at !== null && Math.abs(now - Date.parse(payment.stored_at)) > KEY_LIFETIME_MS)),
   );
   const known = new Map<string, string>();
-  if (old.length === 0) return {kind: 'known', intents: known};
   const wanted = new Set(old.map(({local_id}) => local_id));
+  if (old.length === 0) return {kind: 'known', intents: known, asked: wanted};
   const since = Math.floor(Math.min(...old.map(({created_at}) => Date.parse(created_at))) / 1000);
   for await (const page of parts.gateway.listPaymentIntents(Math.max(0, since - 3600), signal)) {
     if (page.kind === 'stop') throw credentialsError(page.error);
@@ -43,7 +48,7 @@ export async function leftoverIntents(
         known.set(local, id);
     }
   }
-  return {kind: 'known', intents: known};
+  return {kind: 'known', intents: known, asked: wanted};
 }
 
 /** Of several intents for one payment the one that moved money counts, then the newest (they come newest first). */

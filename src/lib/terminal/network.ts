@@ -1,6 +1,6 @@
 import {StowpayError} from '../core/errors.js';
 import type {Binding} from '../core/payment.js';
-import type {ApiError, RemoteAccount} from '../core/ports.js';
+import type {ApiError, Outcome, RemoteAccount} from '../core/ports.js';
 import {rfc3339} from '../core/time.js';
 import type {Parts} from './parts.js';
 
@@ -13,7 +13,11 @@ export type Reach =
  * Throws `authentication_failed` when it answers but does not know us.
  */
 export async function reachApi(parts: Parts, signal?: AbortSignal): Promise<Reach> {
-  const outcome = await parts.gateway.account(signal);
+  return reachOf(parts, await parts.gateway.account(signal));
+}
+
+/** What the answer to "who are we?" means; remembered as the state of the network. Throws as `reachApi` does. */
+export function reachOf(parts: Parts, outcome: Outcome<RemoteAccount>): Reach {
   const at = rfc3339(parts.clock.now());
   switch (outcome.kind) {
     case 'delivered': {

@@ -4,13 +4,13 @@ import {StowpayError} from '../core/errors.js';
 import type {EventBody} from '../core/events.js';
 import {abandonedState, type Payment} from '../core/payment.js';
 import type {FrozenCall, Journal, JsonObject, Outcome, RemoteIntent} from '../core/ports.js';
+import {askedPause, backoffMs, IN_RUN, mayRepeat} from '../core/retry.js';
+import {sleep} from './forward/sleep.js';
 import {type Parts, record} from './parts.js';
 import {unrecorded, unsent} from './payment-errors.js';
 
 /** How often one run sends or looks before it leaves a payment for the next. */
 const TRIES = 4;
-const FIRST_PAUSE_MS = 200;
-const LONGEST_PAUSE_MS = 5_000;
 
 /** Where an act on one payment ended. */
 export interface Settled {
@@ -23,12 +23,15 @@ export interface Settled {
  * Has the API know the payment: sends the frozen create until it is answered or this run gives up.
  * An answer lost here leaves at worst an unconfirmed intent, which moves no money, so it is simply sent again.
  * The caller owns the payment.
+ *
+ * With `thenConfirm` the intent record of the first confirm stands in the same commit as the API's answer: the caller
+ * goes on with `confirmAtApi`.
  */
 export async function createAtApi(
   parts: Parts,
   journal: Journal,
   start: Payment,
-  tries = TRIES,
+  {tries = TRIES, thenConfirm = false}: {readonly tries?: number; readonly thenConfirm?: boolean} = {},
 ): Promise<Settled> {
   let payment = start;
   let last: Outcome<RemoteIntent> | null = null;
@@ -36,11 +39,21 @@ export async function createAtApi(
     const next = nextKey(payment, 'create', parts.clock.now());
     payment = await record(journal, payment, [attemptEvent(payment, 'create', next)]);
     last = await parts.gateway.createPaymentIntent(frozen(payment, next.key, payment.create_request));
-    payment = await record(journal, payment, outcomeEvents(payment, 'create', last));
+    const events = outcomeEvents(payment, 'create', last);
+    const confirm = thenConfirm ? firstConfirm(parts, payment, events) : [];
+    payment = await record(journal, payment, [...events, ...confirm]);
     if (!mayRepeat(last) || attempt === tries) break;
     await pause(parts, attempt, last);
   }
   return {payment, last};
+}
+
+/** The intent record of a stored payment's first confirm, once an answer names the unconfirmed intent it goes to. */
+function firstConfirm(parts: Parts, payment: Payment, events: readonly EventBody[]): readonly EventBody[] {
+  const [event, second] = events;
+  if (event?.type !== 'payment.delivered' || second !== undefined) return [];
+  if (event.data.intent.status !== 'requires_payment_method') return [];
+  return [attemptEvent(payment, 'confirm', nextKey(payment, 'confirm', parts.clock.now()))];
 }
 
 /**
@@ -78,8 +91,10 @@ export async function confirmAtApi(
   return {payment, last};
 }
 
-function needsConfirm(payment: Payment): boolean {
-  return payment.state === 'accepted_offline' || payment.state === 'authorizing';
+function needsConfirm({state, attempt}: Payment): boolean {
+  if (state === 'accepted_offline' || state === 'authorizing') return true;
+  // Journalled with the answer to the create, and not sent yet: ours, or the payment would be in doubt by now.
+  return state === 'forwarding' && attempt?.operation === 'confirm';
 }
 
 /** The attempt is durable before the request leaves; `payment` may carry one that is journalled and not yet sent. */
@@ -365,16 +380,8 @@ export function frozen(payment: Payment, key: string, params: JsonObject): Froze
   return {api_version: payment.api_version, idempotency_key: key, params};
 }
 
-/** The same request may be sent again in this run. Without any network there is nothing to wait for. */
-export function mayRepeat(outcome: Outcome<unknown>): boolean {
-  return outcome.kind === 'retry' || outcome.kind === 'in_doubt';
-}
-
-/** Full jitter, doubling, capped; longer when the API asks for it (up to the cap). */
+/** Between two tries of one run; longer when the API asks for it. */
 export function pause(parts: Parts, attempt: number, outcome: Outcome<unknown> | null): Promise<void> {
-  const ceiling = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt);
   const [byte = 128] = parts.random(1);
-  const asked = outcome?.kind === 'retry' ? (outcome.retry_after_ms ?? 0) : 0;
-  const wait = Math.max(Math.min(asked, LONGEST_PAUSE_MS), (byte / 255) * ceiling);
-  return new Promise((resolve) => setTimeout(resolve, wait));
+  return sleep(backoffMs(IN_RUN, attempt, byte / 255, askedPause(outcome)));
 }

@@ -4,7 +4,9 @@ import {type CaptureItem, type CaptureRequest, capture} from './capture.js';
 import {type Collected, type CollectRequest, collect} from './collect.js';
 import {type Connected, type ConnectRequest, connect} from './connect.js';
 import {journalDamage} from './damage.js';
-import {type ForwardRequest, type ForwardResult, forward} from './forward.js';
+import {type ForwardRequest, forward} from './forward/forward.js';
+import type {ForwardResult} from './forward/result.js';
+import {type Watched, type WatchRequest, watch} from './forward/watch.js';
 import {type Inspected, type InspectRequest, inspect, list} from './inspect.js';
 import type {Parts, Profile} from './parts.js';
 import {checkSafeToWipe, type SafetyCheck, type Status, status} from './status.js';
@@ -45,6 +47,11 @@ export class Terminal {
   /** See `forward`: what is stored is sent, each payment exactly once. */
   forward(request: ForwardRequest): Promise<ForwardResult> {
     return forward(this.#parts, request);
+  }
+
+  /** See `watch`: forwards whenever it can, until the signal is raised. */
+  watch(request: WatchRequest): Promise<Watched> {
+    return watch(this.#parts, request);
   }
 
   /** See `capture`. */

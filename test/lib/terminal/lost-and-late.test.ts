@@ -237,7 +237,9 @@ describe('one drain', () => {
     for (const reference of ['a', 'b', 'c']) await till.collect({reference});
     till.network.set(true);
     const result = await till.forward();
-    expect(result.payments.map(({outcome}) => outcome)).to.deep.equal(['authorized', 'authorized', 'left']);
+    // Three are under way at once, so that any of them may be the one that is refused.
+    const outcomes = result.payments.map(({outcome}) => outcome);
+    expect(outcomes).to.have.members(['authorized', 'authorized', 'left']);
     const error = forwardError(result, new AbortController().signal);
     expect(error).to.include({code: 'authentication_failed', exitCode: 4});
     expect(error?.message).to.match(/2 payments of 3 were delivered/);

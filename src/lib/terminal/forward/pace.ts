@@ -1,5 +1,14 @@
-import {fullBucket, type Rate, type TokenBucket, takeToken} from '../../core/pace.js';
+import {fullBucket, type Rate, rateOf, type TokenBucket, takeToken} from '../../core/pace.js';
 import type {Clock, Gateway, Outcome, Random} from '../../core/ports.js';
+import type {Parts} from '../parts.js';
+import {sleep} from './sleep.js';
+
+/** The same parts, with a gateway that keeps to the pace of the profile, on the clock that timers run on. */
+export function paced(parts: Parts): Parts {
+  const {gateway, profile, random} = parts;
+  const clock = {mono: () => performance.now()};
+  return {...parts, gateway: pacedGateway(gateway, {rate: rateOf(profile.pace), clock, random, sleep})};
+}
 
 /** Resolves after `ms` milliseconds, or as soon as the signal is raised. Never rejects. */
 export type Sleep = (ms: number, signal: AbortSignal) => Promise<void>;

@@ -1,0 +1,49 @@
+import {type ErrorCode, StowpayError} from '../core/errors.js';
+import type {Doing, QueueNow, Watched} from '../terminal/forward/watch.js';
+import type {Run} from './base-command.js';
+import {lookOf} from './look.js';
+import {serviceManager} from './systemd.js';
+import {doingText, eventText} from './watch-text.js';
+
+/**
+ * Forwards until it is stopped: one line an event on stdout (an object with `--json`), and the service manager is told
+ * of readiness, status and life. Being stopped is its normal end.
+ *
+ * Throws what ended it otherwise.
+ */
+export async function watchUntilStopped({terminal, signal, json, note}: Run): Promise<null> {
+  const look = lookOf(process.stdout, process.env);
+  const print = (line: string): void => {
+    process.stdout.write(`${line}\n`);
+  };
+  const manager = serviceManager(process.env, note);
+  let ready = false;
+  const onBeat = (doing: Doing, queue: QueueNow): void => {
+    manager.beat();
+    const text = doingText(doing, queue);
+    if (ready) manager.status(text);
+    else manager.ready(text);
+    ready = true;
+  };
+  try {
+    const watched = await terminal.watch({
+      signal,
+      onBeat,
+      onEvent: (event) => print(json ? JSON.stringify(event) : eventText(look, event)),
+    });
+    const failure = watchError(watched);
+    if (failure !== null) throw failure;
+    if (json)
+      print(JSON.stringify({event: 'stopped', at: new Date().toISOString(), outcomes: watched.outcomes}));
+    return null;
+  } finally {
+    await manager.stopping();
+  }
+}
+
+function watchError({forwarding_failure: failed}: Watched): StowpayError | null {
+  if (failed === null) return null;
+  return new StowpayError(failed.code as ErrorCode, `The forwarder stopped: ${failed.message}`, {
+    hint: 'Nothing stored is lost. Mend what the message names, then start it again.',
+  });
+}

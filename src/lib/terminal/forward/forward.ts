@@ -1,0 +1,100 @@
+import type {Payment} from '../../core/payment.js';
+import type {Journal} from '../../core/ports.js';
+import {IN_RUN} from '../../core/retry.js';
+import {healthyState, type Parts, statesNow} from '../parts.js';
+import {leftoversOf, sweep} from '../sweep.js';
+import {Forwarder, mayFollow} from './forwarder.js';
+import {paced} from './pace.js';
+import {type Ending, type Failure, type ForwardItem, type ForwardResult, item, summary} from './result.js';
+import {Schedule, timing} from './schedule.js';
+import {duePayments, namedPayments} from './select.js';
+import {sleep} from './sleep.js';
+import {waitUntilForwarded} from './wait.js';
+
+export interface ForwardRequest {
+  /** Names of payments; empty for everything that is stored. */
+  readonly names: readonly string[];
+  readonly limit: number | null;
+  readonly dryRun: boolean;
+  /** Wait until nothing is left to send, so long at most, ms; null or absent: send what can be sent now. */
+  readonly waitMs?: number | null;
+  readonly onProgress?: (done: number, total: number, item: ForwardItem | null) => void;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Sends what is stored, oldest first and a few at a time, and settles doubts by looking. One payment's fault never
+ * holds up another. Every outcome is durable before it is reported.
+ *
+ * What stops the whole run (no network, no credentials, no journal) is in `forwarding_failure`, next to what became of
+ * the payments before it. Payments of another account, mode or API stay stored and hold up nobody.
+ *
+ * @throws authentication_failed before anything was sent
+ */
+export async function forward(parts: Parts, request: ForwardRequest): Promise<ForwardResult> {
+  const journal = parts.journals.open();
+  const state = await healthyState(journal);
+  const named = request.names.length > 0;
+  const all = named ? await namedPayments(journal, state, request.names) : duePayments(parts, journal, state);
+  const payments = all.slice(0, request.limit ?? all.length);
+  if (request.dryRun) return summary(planned(journal, payments), {dry_run: true});
+  const leftovers = named ? [] : leftoversOf(state, parts);
+  const waits = request.waitMs != null;
+  if (payments.length === 0 && leftovers.length === 0) return summary([]);
+  parts.journals.prepare();
+  const slow = paced(parts);
+  const {items, ending} = waits
+    ? await waitUntilForwarded(slow, journal, payments, {...request, waitMs: request.waitMs ?? 0})
+    : await sendNow(slow, journal, payments, request);
+  const goOn = ending.forwarding_failure == null && request.signal?.aborted !== true && !ending.timed_out;
+  const swept = goOn ? await sweep(slow, journal, leftovers, request.signal) : 0;
+  return summary(items, {...ending, leftovers_canceled: swept});
+}
+
+function planned(journal: Journal, payments: readonly Payment[]): readonly ForwardItem[] {
+  const effective = statesNow(journal);
+  return payments.map((payment) => item('planned', payment, null, effective(payment)));
+}
+
+/** How often one run visits a payment before it leaves it for the next. */
+const TRIES = 4;
+
+export interface Sent {
+  readonly items: readonly ForwardItem[];
+  readonly ending: Ending;
+}
+
+/** What can be sent now is sent: a payment that fails is visited again a few times, while others go on. */
+async function sendNow(
+  parts: Parts,
+  journal: Journal,
+  payments: readonly Payment[],
+  {names, signal, onProgress}: ForwardRequest,
+): Promise<Sent> {
+  const items = new Map<string, ForwardItem>();
+  onProgress?.(0, payments.length, null);
+  const onItem = (done: ForwardItem): void => {
+    items.set(done.payment.local_id, done);
+    onProgress?.(items.size, payments.length, done);
+  };
+  const schedule = new Schedule({...timing(parts), backoff: IN_RUN});
+  const forwarder = new Forwarder(parts, journal, {schedule, named: names.length > 0, signal, onItem});
+  let waiting: readonly Payment[] = payments;
+  let lost: Failure | null = null;
+  let foreign: Failure | null = null;
+  while (waiting.length > 0 && lost === null) {
+    const due = waiting.filter(({local_id}) => schedule.isDue(local_id));
+    const pass = await forwarder.pass(due);
+    lost = pass.lost;
+    foreign ??= pass.foreign;
+    const again = new Set(pass.visits.filter(mayFollow).map(({payment}) => payment.local_id));
+    const visited = new Set(due.map(({local_id}) => local_id));
+    waiting = waiting.filter(
+      ({local_id}) => !visited.has(local_id) || (again.has(local_id) && schedule.failures(local_id) < TRIES),
+    );
+    if (waiting.length === 0 || signal?.aborted === true) break;
+    await sleep(schedule.untilNext(waiting.map(({local_id}) => local_id)) ?? 0, signal);
+  }
+  const told = payments.flatMap(({local_id}) => items.get(local_id) ?? []);
+  return {items: told, ending: {forwarding_failure: lost ?? foreign}};
+}

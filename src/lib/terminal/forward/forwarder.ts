@@ -1,0 +1,134 @@
+import type {Binding, Payment} from '../../core/payment.js';
+import type {Journal} from '../../core/ports.js';
+import {askedPause, mayRepeat} from '../../core/retry.js';
+import {leftoverIntents} from '../leftovers.js';
+import {reachApi} from '../network.js';
+import type {Parts} from '../parts.js';
+import {type Failure, type ForwardItem, failure, left} from './result.js';
+import {type RoundVisit, runRound} from './round.js';
+import type {Schedule} from './schedule.js';
+
+export interface ForwarderOptions {
+  readonly schedule: Schedule;
+  /** A person asked for these payments by name. */
+  readonly named: boolean;
+  readonly signal: AbortSignal | undefined;
+  readonly onItem: (item: ForwardItem) => void;
+}
+
+/** What a pass over some payments brought. */
+export interface Pass {
+  readonly visits: readonly RoundVisit[];
+  readonly lost: Failure | null;
+  readonly foreign: Failure | null;
+}
+
+/** Sends payments pass by pass and remembers between them who the API says we are, and what was looked up. */
+export class Forwarder {
+  readonly #parts: Parts;
+  readonly #journal: Journal;
+  readonly #options: ForwarderOptions;
+  /** Intents the API holds for payments that the journal says were never sent; null where there is none. */
+  readonly #known = new Map<string, string | null>();
+  #binding: Binding | null = null;
+
+  constructor(parts: Parts, journal: Journal, options: ForwarderOptions) {
+    this.#parts = parts;
+    this.#journal = journal;
+    this.#options = options;
+  }
+
+  /** The API answered: for this account, mode and origin. */
+  reached(binding: Binding): void {
+    this.#binding = binding;
+  }
+
+  /**
+   * Visits each of these once. Afterwards the schedule tells when each that is not settled is due again.
+   * Throws `authentication_failed`.
+   */
+  async pass(payments: readonly Payment[]): Promise<Pass> {
+    const reach = this.#binding ?? (await this.#reach());
+    if ('lost' in reach) return this.#stay(payments, reach.lost);
+    const unavailable = await this.#lookUp(payments);
+    if (unavailable !== null) return this.#stay(payments, unavailable);
+    const {named, signal, onItem} = this.#options;
+    const known = new Map([...this.#known].filter((one): one is [string, string] => one[1] !== null));
+    const request = {binding: reach, known, named, signal, onItem};
+    const round = await runRound(this.#parts, this.#journal, payments, request);
+    for (const visited of round.visits) this.#reschedule(visited);
+    if (round.lost !== null) this.#lose(round.lost);
+    return round;
+  }
+
+  async #reach(): Promise<Binding | {readonly lost: Failure}> {
+    const reach = await reachApi(this.#parts, this.#options.signal);
+    if (reach.kind === 'offline') return {lost: failure(reach.error, 'temporary')};
+    this.#binding = reach.binding;
+    return reach.binding;
+  }
+
+  /** A restored backup forgets what was sent: old payments are looked up once before they are sent. */
+  async #lookUp(payments: readonly Payment[]): Promise<Failure | null> {
+    const unknown = payments.filter(({local_id}) => !this.#known.has(local_id));
+    const looked = await leftoverIntents(this.#parts, unknown, this.#options.signal);
+    if (looked.kind === 'unavailable') return failure(looked.error, 'temporary');
+    for (const localId of looked.asked) this.#known.set(localId, looked.intents.get(localId) ?? null);
+    return null;
+  }
+
+  #stay(payments: readonly Payment[], lost: Failure): Pass {
+    this.#lose(lost);
+    const visits = payments.map((payment) => {
+      const item = left(this.#journal, payment, lost.message);
+      this.#options.onItem(item);
+      return {payment, item, last: null, tried: false, foreign: false};
+    });
+    return {visits, lost, foreign: null};
+  }
+
+  #lose({condition}: Failure): void {
+    if (condition !== 'temporary') return;
+    this.#parts.device.setNetwork('offline', new Date(this.#parts.clock.now()).toISOString());
+    // The next one asks anew who we are: another account may answer when the network is back.
+    this.#binding = null;
+  }
+
+  #reschedule({payment: {local_id}, item, last, tried, foreign}: RoundVisit): void {
+    const {schedule} = this.#options;
+    if (foreign) {
+      schedule.finished(local_id);
+      return;
+    }
+    switch (item.outcome) {
+      case 'left':
+        if (last?.kind === 'declined') schedule.softDeclined(local_id);
+        else if (tried) schedule.failed(local_id, askedPause(last));
+        break;
+      case 'in_doubt':
+        if (tried) schedule.failed(local_id, askedPause(last));
+        break;
+      case 'busy':
+        schedule.failed(local_id, null);
+        break;
+      case 'unclaimed':
+        schedule.finished(local_id);
+        break;
+      case 'authorized':
+      case 'captured':
+      case 'declined':
+      case 'canceled':
+      case 'quarantined':
+      case 'planned':
+        this.#known.delete(local_id);
+        schedule.forget(local_id);
+    }
+  }
+}
+
+/** True when this visit may be followed by another one in the same run. */
+export function mayFollow({item, last, tried}: RoundVisit): boolean {
+  return (
+    tried && last !== null && mayRepeat(last) && (item.outcome === 'left' || item.outcome === 'in_doubt')
+  );
+}

@@ -1,0 +1,109 @@
+import {StowpayError} from '../../core/errors.js';
+import type {Binding} from '../../core/payment.js';
+import type {ApiError} from '../../core/ports.js';
+import {askedPause, type Backoff, backoffMs} from '../../core/retry.js';
+import {reachOf} from '../network.js';
+import type {Parts} from '../parts.js';
+import {type Failure, failure, failureOf} from './result.js';
+import {sleep} from './sleep.js';
+
+/** What a probe found out. `asked_ms`: the API asked to be left alone so long; null when it did not. */
+type Probe =
+  | {readonly kind: 'reachable'; readonly binding: Binding}
+  | {readonly kind: 'unreachable'; readonly error: ApiError; readonly asked_ms: number | null};
+
+/** Asks the API whether it works at all. Bounded; touches no payment. Throws `authentication_failed`. */
+async function probe(parts: Parts, signal: AbortSignal | undefined): Promise<Probe> {
+  const outcome = await parts.gateway.probe(signal);
+  const reach = reachOf(parts, outcome);
+  if (reach.kind === 'online') return {kind: 'reachable', binding: reach.binding};
+  return {kind: 'unreachable', error: reach.error, asked_ms: askedPause(outcome)};
+}
+
+/** Why nothing more should be sent now; null when the API answers. */
+export async function reachableFailure(
+  parts: Parts,
+  signal: AbortSignal | undefined,
+): Promise<Failure | null> {
+  try {
+    const found = await probe(parts, signal);
+    return found.kind === 'reachable' || isBusy(found.error) ? null : failure(found.error, 'temporary');
+  } catch (error) {
+    if (!(error instanceof StowpayError)) throw error;
+    return failureOf(error);
+  }
+}
+
+/** It asks us to go slower: it works. */
+function isBusy({http_status}: ApiError): boolean {
+  return http_status === 429;
+}
+
+/** A probe that opens no connection harms nobody: often enough to be back within two seconds. */
+const INTERVAL_MS = 900;
+/** A hanging link answers none of them; a slow one must be given the time to. */
+const MOST_UNANSWERED = 6;
+/** An API that answers that it is out of order is asked less and less often. */
+const OUT_OF_ORDER: Backoff = {first_ms: 2_000, cap_ms: 60_000};
+
+/**
+ * Waits until the API answers, at most until the signal is raised or the time is over. No probe hangs behind another:
+ * a new one is begun while earlier ones are still unanswered.
+ *
+ * @param endsAt on the clock of `performance.now()`; null for never
+ * @param onBeat called at each look
+ * @returns what the API answers for; null when the wait ended first
+ * @throws authentication_failed
+ */
+export async function untilReachable(
+  parts: Parts,
+  signal: AbortSignal | undefined,
+  endsAt: number | null,
+  onBeat: () => void,
+): Promise<Binding | null> {
+  const over = (): boolean => signal?.aborted === true || (endsAt !== null && performance.now() >= endsAt);
+  const ended = new AbortController();
+  const waiting = signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal]);
+  const probes = new Set<Promise<void>>();
+  let found: Binding | null = null;
+  let failed: unknown = null;
+  let failures = 0;
+  let interval = INTERVAL_MS;
+  const begin = (): void => {
+    const one = probe(parts, waiting)
+      .then((answer) => {
+        if (answer.kind === 'reachable') {
+          found ??= answer.binding;
+          ended.abort();
+          return;
+        }
+        failures += 1;
+        interval = pauseAfter(parts, answer, failures);
+      })
+      .catch((error) => {
+        failed ??= error;
+        ended.abort();
+      })
+      .finally(() => probes.delete(one));
+    probes.add(one);
+  };
+  while (!over() && !ended.signal.aborted) {
+    onBeat();
+    if (probes.size < MOST_UNANSWERED) begin();
+    await sleep(endsAt === null ? interval : Math.min(interval, endsAt - performance.now()), waiting);
+  }
+  ended.abort();
+  await Promise.all(probes);
+  if (failed !== null && found === null) throw failed;
+  return found;
+}
+
+function pauseAfter(
+  parts: Parts,
+  {error, asked_ms}: Extract<Probe, {kind: 'unreachable'}>,
+  failures: number,
+): number {
+  if (error.http_status === null) return INTERVAL_MS;
+  const [byte = 128] = parts.random(1);
+  return Math.max(INTERVAL_MS, backoffMs(OUT_OF_ORDER, failures, byte / 255, asked_ms));
+}

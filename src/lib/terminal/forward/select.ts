@@ -1,0 +1,64 @@
+import {isAbandonedAuthorization, isForwardable} from '../../core/attempts.js';
+import {StowpayError} from '../../core/errors.js';
+import {formatAmount} from '../../core/money.js';
+import type {Payment, PaymentState} from '../../core/payment.js';
+import type {Journal} from '../../core/ports.js';
+import type {State} from '../../core/state.js';
+import {findPayments} from '../find.js';
+import {type Parts, statesNow, timeNow} from '../parts.js';
+
+/** The payments named. Throws `payment_intent_unexpected_state` for one there is nothing to forward of. */
+export async function namedPayments(
+  journal: Journal,
+  state: State,
+  names: readonly string[],
+): Promise<readonly Payment[]> {
+  const effective = statesNow(journal);
+  const named = await findPayments(journal, state, names);
+  for (const payment of named) checkForwardable(payment, effective(payment));
+  return named;
+}
+
+/** Everything a forward has something to do for, oldest first. */
+export function duePayments(parts: Parts, journal: Journal, state: State): readonly Payment[] {
+  const effective = statesNow(journal);
+  const now = timeNow(parts, state).ms;
+  return [...state.payments.values()]
+    .filter(
+      (payment) =>
+        isPending(payment, effective(payment)) ||
+        isAbandonedAuthorization(payment, now) ||
+        isUnheardCapture(payment),
+    )
+    .sort((a, b) => a.seq - b.seq);
+}
+
+/** Stored or in doubt: a wait goes on while there is one. */
+export function isPending(payment: Payment, state: PaymentState): boolean {
+  return (
+    isForwardable(state) ||
+    // Owned by a running sender: named as busy, so that nobody reads an empty list as an empty queue.
+    payment.state === 'forwarding' ||
+    isInterrupted(payment, state)
+  );
+}
+
+/** An online payment whose collect died before anything was sent: closed here, nothing is sent for it. */
+function isInterrupted(payment: Payment, state: PaymentState): boolean {
+  return payment.state === 'authorizing' && state === 'canceled';
+}
+
+/** Money was received and nobody knows: named by every forward until its reference, or a person by name, takes note. */
+export function isUnheardCapture(payment: Payment): boolean {
+  return payment.state === 'captured' && payment.unclaimed;
+}
+
+function checkForwardable(payment: Payment, state: PaymentState): void {
+  if (isPending(payment, state) || isUnheardCapture(payment)) return;
+  throw new StowpayError(
+    'payment_intent_unexpected_state',
+    `${payment.local_id} (${formatAmount(payment.amount, payment.currency)}) is ${state}: there is nothing to forward. ` +
+      'Nothing was sent.',
+    {hint: `See stowpay inspect ${payment.local_id}.`, details: {local_id: payment.local_id, state}},
+  );
+}

@@ -1,0 +1,130 @@
+import {isForwardable} from '../../core/attempts.js';
+import {StowpayError} from '../../core/errors.js';
+import {abandonedState, type Payment} from '../../core/payment.js';
+import type {Journal} from '../../core/ports.js';
+import {latestOf} from '../history.js';
+import {credentialsError} from '../network.js';
+import {type Parts, record} from '../parts.js';
+import {
+  confirmAtApi,
+  createAtApi,
+  heard,
+  recovered,
+  releaseUnclaimed,
+  type Settled,
+  settleAbandoned,
+} from '../settle.js';
+import {type Failure, type ForwardItem, failureOf, item, itemOf, stays} from './result.js';
+import {isUnheardCapture} from './select.js';
+
+/** What one visit to a payment brought. */
+export interface Visited {
+  readonly done: ForwardItem;
+  /** The last outcome of the API; null when nothing had to be asked. */
+  readonly last: Settled['last'];
+  /** Set when the rest must not be tried: no credentials, no journal. */
+  readonly lost: Failure | null;
+}
+
+/**
+ * Owns one payment, takes each step it needs once, and lets go of it. Whatever happens to it is in the answer.
+ *
+ * @param known intents the API already holds for payments that the journal says were never sent, by local id
+ * @param named a person asked for this one by name
+ */
+export async function visit(
+  parts: Parts,
+  journal: Journal,
+  seen: Payment,
+  known: ReadonlyMap<string, string>,
+  named: boolean,
+): Promise<Visited> {
+  const claim = await journal.claim(seen.seq);
+  if (claim === null) return busy(seen, 'another process is working on it');
+  try {
+    const current = await latestOf(journal, seen);
+    if (named && isUnheardCapture(current)) {
+      return {done: itemOf(await heard(journal, current), null), last: null, lost: null};
+    }
+    const {payment, last} = await bringForward(parts, journal, current, known);
+    return {done: itemOf(payment, last), last, lost: lostBy(last)};
+  } catch (error) {
+    if (!(error instanceof StowpayError)) throw error;
+    if (error.code === 'payment_busy') return busy(seen, error.message);
+    if (KNOWN_UNWRITTEN.includes(error.code)) return notRecorded(journal, seen, error);
+    // The journal itself failed: what was sent may have taken effect, and nothing more can be recorded.
+    const done = item('in_doubt', seen, error.message, seen.state);
+    return {done, last: null, lost: failureOf(error)};
+  } finally {
+    claim.release();
+  }
+}
+
+/** Errors after which it is known that nothing was written. */
+const KNOWN_UNWRITTEN: readonly string[] = ['journal_locked', 'journal_full', 'journal_read_only'];
+
+function busy(seen: Payment, reason: string): Visited {
+  return {done: item('busy', seen, reason, seen.state), last: null, lost: null};
+}
+
+/**
+ * A step could not be journalled, and it is known that it was not. Every request that moves money is journalled before
+ * it leaves, so the journal tells whether there is a doubt.
+ */
+async function notRecorded(journal: Journal, seen: Payment, error: StowpayError): Promise<Visited> {
+  const payment = await latestOf(journal, seen);
+  const lost = failureOf(error);
+  return {done: stays(payment, lost, abandonedState(payment)), last: null, lost};
+}
+
+function lostBy(last: Settled['last']): Failure | null {
+  return last?.kind === 'stop' ? failureOf(credentialsError(last.error)) : null;
+}
+
+async function bringForward(
+  parts: Parts,
+  journal: Journal,
+  start: Payment,
+  known: ReadonlyMap<string, string>,
+): Promise<Settled> {
+  const payment = await recovered(journal, start);
+  if (payment.state === 'authorized' && payment.unclaimed) return releaseUnclaimed(parts, journal, payment);
+  if (payment.stored_at === null) return settleAbandoned(parts, journal, payment);
+  if (!isForwardable(payment.state)) return {payment, last: null};
+  const found = payment.id === null ? known.get(payment.local_id) : undefined;
+  const created =
+    found === undefined
+      ? await createAtApi(parts, journal, payment, {tries: 1, thenConfirm: true})
+      : await adopt(parts, journal, payment, found);
+  const ready = created.payment.id !== null && isForwardable(abandonedState(created.payment));
+  if (!ready || created.last?.kind === 'stop') return stopIfRefused(journal, created);
+  return confirmAtApi(parts, journal, created.payment, 1);
+}
+
+/** The API already has an intent for it (a journal restored from a backup): look at that one instead of making another. */
+async function adopt(parts: Parts, journal: Journal, payment: Payment, id: string): Promise<Settled> {
+  const last = await parts.gateway.retrievePaymentIntent(id);
+  if (last.kind !== 'delivered') return {payment, last};
+  const adopted = await record(journal, payment, [
+    {
+      type: 'payment.delivered',
+      payment: payment.local_id,
+      data: {operation: 'create', intent: last.value, request_id: last.request_id, looked: true},
+    },
+    {
+      type: 'payment.attempt_failed',
+      payment: payment.local_id,
+      data: {operation: 'confirm', outcome: 'in_doubt', error: null},
+    },
+  ]);
+  return {payment: adopted, last};
+}
+
+/** A create the API will never accept: set aside for a person, with what the API said. */
+async function stopIfRefused(journal: Journal, {payment, last}: Settled): Promise<Settled> {
+  if (last?.kind !== 'refused' || payment.state !== 'accepted_offline') return {payment, last};
+  const message = `The payment API refused to create it: ${last.error.message}`;
+  const data = {code: 'api_refused', message, error: last.error};
+  const event = {type: 'payment.quarantined', payment: payment.local_id, data} as const;
+  return {payment: await record(journal, payment, [event]), last};
+}
