@@ -318,10 +318,13 @@ function folded(payment: Payment, intent: RemoteIntent): Payment {
 
 type FailedAttempt = Extract<PaymentEvent, {type: 'payment.attempt_failed'}>['data'];
 
-/** The API replays an answer it has stored (a 500, a decline) for as long as it remembers the key. */
+/**
+ * The API replays an answer it has stored (a 500, a decline, a refusal once it began) for as long as it remembers the
+ * key, and refuses the key with other parameters: what a person mended could never be sent under it.
+ */
 function spendsKey({outcome, error}: FailedAttempt): boolean {
   const answered = error !== null && error.http_status !== null;
-  const replayed = outcome === 'soft_decline' || outcome === 'declined_in_doubt';
+  const replayed = outcome === 'soft_decline' || outcome === 'declined_in_doubt' || outcome === 'refused';
   return outcome === 'untouched' || replayed || (outcome === 'in_doubt' && answered);
 }
 

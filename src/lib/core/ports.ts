@@ -99,6 +99,7 @@ export interface ApiError {
  */
 export type Outcome<T> =
   | {readonly kind: 'delivered'; readonly value: T; readonly request_id: string | null}
+  /** The card was declined. Only a confirm ends so. */
   | {
       readonly kind: 'declined';
       readonly error: ApiError;
@@ -112,7 +113,7 @@ export type Outcome<T> =
   | {readonly kind: 'never_sent'; readonly error: ApiError}
   /** The API answered that it did not process it now (409, 429, 503): the same request may be sent again. */
   | {readonly kind: 'retry'; readonly error: ApiError; readonly retry_after_ms: number | null}
-  /** It may or may not have taken effect: look before doing anything. */
+  /** It may or may not have taken effect: look before doing anything. After a look: it did not tell. */
   | {readonly kind: 'in_doubt'; readonly error: ApiError}
   /** Credentials: the whole drain stops. */
   | {readonly kind: 'stop'; readonly error: ApiError};

@@ -26,7 +26,7 @@ export function errorFields(error: JsonObject, redact: Redact): Omit<ApiError, '
     type: word(error.type, redact) ?? 'unknown',
     code: word(error.code, redact),
     decline_code: word(error.decline_code, redact),
-    message: typeof error.message === 'string' ? redact(error.message) : 'The API gave no message.',
+    message: text(error.message, redact) ?? 'The API gave no message.',
     ...(error.advice_code === undefined ? {} : {advice_code: word(error.advice_code, redact)}),
   };
 }
@@ -43,6 +43,11 @@ export function requestId(reply: Reply, redact: Redact): string | null {
 
 export function objectOrNull(value: JsonValue | undefined): JsonObject | null {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : null;
+}
+
+function text(value: JsonValue | undefined, redact: Redact): string | null {
+  const redacted = typeof value === 'string' ? redact(value).trim() : '';
+  return redacted === '' ? null : redacted;
 }
 
 function word(value: JsonValue | undefined, redact: Redact): string | null {

@@ -3,7 +3,7 @@ import type Stripe from 'stripe';
 import {StowpayError} from '../core/errors.js';
 import type {Outcome} from '../core/ports.js';
 import {type Call, RecordingHttpClient, type Route} from './http-client.js';
-import {outcomeOf, type Read} from './outcome.js';
+import {type Asked, outcomeOf, type Read} from './outcome.js';
 import {Pool} from './pool.js';
 import {type Redact, redactor} from './redact.js';
 
@@ -61,6 +61,7 @@ export class Client {
 
   /** Makes one request and judges it by what the socket saw. Throws only for a mistake of our own. */
   async request<T>(
+    asked: Asked,
     budget: Budget,
     act: (stripe: Stripe) => Promise<unknown>,
     read: Read<T>,
@@ -75,7 +76,7 @@ export class Client {
         (error: unknown) => error,
       );
     if (call.exchange === null) throw neverBuilt(failure);
-    return outcomeOf(call.exchange, read, this.redact);
+    return outcomeOf(asked, call.exchange, read, this.redact);
   }
 
   /** New requests connect anew; requests under way are left alone. */

@@ -40,6 +40,7 @@ export function openGateway(options: GatewayOptions): Gateway {
   });
   const account = (budget: Budget): Promise<Outcome<RemoteAccount>> =>
     client.request(
+      {operation: 'read'},
       budget,
       (stripe) => stripe.accounts.retrieveCurrent(),
       (body, reply) => remoteAccount(body, reply, options.apiKey),

@@ -8,6 +8,12 @@ import {chargeById, remoteIntent} from './remote-intent.js';
 /** Reads the object that was asked for out of a 2xx answer; null when it is some other object. */
 export type Read<T> = (body: JsonObject, reply: Reply) => T | null;
 
+/** What a request asks for. A read has no effect, whatever becomes of it; only a confirm shows a card to anybody. */
+export type Asked =
+  | {readonly operation: 'create' | 'capture' | 'cancel' | 'read'}
+  /** The id of the intent that is confirmed. */
+  | {readonly operation: 'confirm'; readonly id: string};
+
 /**
  * What is known after one request. Pure and total: every status, body and transport failure has exactly one class.
  *
@@ -15,7 +21,7 @@ export type Read<T> = (body: JsonObject, reply: Reply) => T | null;
  * A captive portal, a proxy, a cut connection prove nothing, so they are `in_doubt` whatever their status says;
  * and `never_sent` needs the socket's own word that no channel was ever open.
  */
-export function outcomeOf<T>(exchange: Exchange, read: Read<T>, redact: Redact): Outcome<T> {
+export function outcomeOf<T>(asked: Asked, exchange: Exchange, read: Read<T>, redact: Redact): Outcome<T> {
   const {reply, transport} = exchange;
   if (reply === null) return unanswered(transport);
   const doubt = (code: string, message: string): Outcome<never> => ({
@@ -31,7 +37,7 @@ export function outcomeOf<T>(exchange: Exchange, read: Read<T>, redact: Redact):
   }
   const error = errorObject(reply);
   if (error === null) return doubt('answer_not_recognised', NOT_THE_API);
-  return failure(error, reply, redact);
+  return failure(asked, error, reply, redact);
 }
 
 const NOT_THE_API = 'Something answered, but not the API.';
@@ -44,11 +50,14 @@ function unanswered(transport: Transport): Outcome<never> {
 }
 
 /** An answer of the API that is not a success. */
-function failure(body: JsonObject, reply: Reply, redact: Redact): Outcome<never> {
+function failure(asked: Asked, body: JsonObject, reply: Reply, redact: Redact): Outcome<never> {
   const error = apiError(body, reply, redact);
   const {status} = reply;
   if (status === 401 || status === 403) return {kind: 'stop', error};
-  if (status === 402 && error.type === 'card_error') return declined(body, error, redact);
+  if (status === 402 && error.type === 'card_error') return cardError(asked, body, error, redact);
+  // The stored answer to an earlier request of this key: the same request gets it again and again, and what that
+  // earlier one did is for a look to tell.
+  if (notProcessed(error, reply) && isReplay(reply)) return {kind: 'in_doubt', error};
   if (notProcessed(error, reply)) return {kind: 'retry', error, retry_after_ms: retryAfter(reply)};
   if (status < 400 || status > 499 || UNDECIDED.has(status)) return {kind: 'in_doubt', error};
   // "Do not send it again" about a conflict says nothing about what the conflicting request did.
@@ -75,8 +84,17 @@ function notProcessed(error: ApiError, reply: Reply): boolean {
   return status === 409 || status === 503 || error.code === 'lock_timeout';
 }
 
-function declined(body: JsonObject, error: ApiError, redact: Redact): Outcome<never> {
+function isReplay(reply: Reply): boolean {
+  return reply.headers['idempotent-replayed'] === 'true';
+}
+
+/** A decline ends a payment and has its card data blanked, so it must be the decline of this very confirm. */
+function cardError(asked: Asked, body: JsonObject, error: ApiError, redact: Redact): Outcome<never> {
   const intent = objectOrNull(body.payment_intent);
+  const about = intent === null ? body.payment_intent : intent.id;
+  if (asked.operation === 'read') return {kind: 'in_doubt', error};
+  if (asked.operation !== 'confirm') return {kind: 'refused', error};
+  if (typeof about === 'string' && about !== asked.id) return {kind: 'in_doubt', error};
   return {
     kind: 'declined',
     error,

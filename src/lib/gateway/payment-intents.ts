@@ -18,6 +18,7 @@ export function create(
   signal: AbortSignal | undefined,
 ): Promise<Outcome<RemoteIntent>> {
   return client.request(
+    {operation: 'create'},
     client.budget(signal),
     (stripe) =>
       stripe.paymentIntents.create(frozen<Stripe.PaymentIntentCreateParams>(call.params), options(call)),
@@ -31,6 +32,7 @@ export function retrieve(
   signal: AbortSignal | undefined,
 ): Promise<Outcome<RemoteIntent>> {
   return client.request(
+    {operation: 'read'},
     client.budget(signal),
     (stripe) => stripe.paymentIntents.retrieve(id, EXPAND),
     theIntent(client, id),
@@ -52,6 +54,7 @@ export async function confirm(
     return {kind: 'refused', error: ownError('sealed_data_mismatch', message)};
   }
   return client.request(
+    {operation: 'confirm', id},
     client.budget(signal),
     (stripe) =>
       stripe.paymentIntents.confirm(id, frozen<Stripe.PaymentIntentConfirmParams>(params), options(call)),
@@ -66,6 +69,7 @@ export function capture(
   signal: AbortSignal | undefined,
 ): Promise<Outcome<RemoteIntent>> {
   return client.request(
+    {operation: 'capture'},
     client.budget(signal),
     (stripe) =>
       stripe.paymentIntents.capture(
@@ -84,6 +88,7 @@ export function cancel(
   signal: AbortSignal | undefined,
 ): Promise<Outcome<RemoteIntent>> {
   return client.request(
+    {operation: 'cancel'},
     client.budget(signal),
     (stripe) =>
       stripe.paymentIntents.cancel(
@@ -123,6 +128,7 @@ function listPage(client: Client, since: number, after: string | undefined, sign
     ...(after === undefined ? {} : {starting_after: after}),
   };
   return client.request(
+    {operation: 'read'},
     client.budget(signal),
     (stripe) => stripe.paymentIntents.list(params),
     (body) => pageOf(body, (item) => remoteIntent(item, client.redact)),

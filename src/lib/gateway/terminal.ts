@@ -27,14 +27,17 @@ export async function terminal(
   return {...accountDefault, value: remoteTerminal(location.value, own.value, accountDefault.value)};
 }
 
+const READ = {operation: 'read'} as const;
+
 const NONE: Outcome<Configuration | null> = {kind: 'delivered', value: null, request_id: null};
 
 async function findLocation(client: Client, budget: Budget, id: string | null): Promise<Outcome<Location>> {
   if (id !== null) {
     const isAsked = (body: JsonObject) => (body.id === id ? locationOf(body) : null);
-    return client.request(budget, (stripe) => stripe.terminal.locations.retrieve(id), isAsked);
+    return client.request(READ, budget, (stripe) => stripe.terminal.locations.retrieve(id), isAsked);
   }
   const page = await client.request(
+    READ,
     budget,
     (stripe) => stripe.terminal.locations.list({limit: 1}),
     (body) => pageOf(body, locationOf),
@@ -49,6 +52,7 @@ async function findLocation(client: Client, budget: Budget, id: string | null): 
 
 function configuration(client: Client, budget: Budget, id: string): Promise<Outcome<Configuration | null>> {
   return client.request(
+    READ,
     budget,
     (stripe) => stripe.terminal.configurations.retrieve(id),
     (body) => (body.id === id ? configurationOf(body) : null),
@@ -57,6 +61,7 @@ function configuration(client: Client, budget: Budget, id: string): Promise<Outc
 
 async function defaultConfiguration(client: Client, budget: Budget): Promise<Outcome<Configuration | null>> {
   const page = await client.request(
+    READ,
     budget,
     (stripe) => stripe.terminal.configurations.list({is_account_default: true, limit: 1}),
     (body) => pageOf(body, configurationOf),
