@@ -2,6 +2,7 @@ import {Args, Flags} from '@oclif/core';
 import {type Answer, type Run, StowpayCommand} from '../lib/cli/base-command.js';
 import {captureError, captureText} from '../lib/cli/capture-text.js';
 import {namesFrom} from '../lib/cli/names.js';
+import {showProgress} from '../lib/cli/progress.js';
 import {StowpayError} from '../lib/core/errors.js';
 import {currencyOf, parseAmount} from '../lib/core/money.js';
 
@@ -29,7 +30,7 @@ export default class Capture extends StowpayCommand {
     'dry-run': Flags.boolean({description: 'Show what would be captured; capture nothing.'}),
   };
 
-  protected async answer({terminal, signal}: Run): Promise<Answer> {
+  protected async answer({terminal, signal, json}: Run): Promise<Answer> {
     const {argv, flags} = await this.parse(Capture);
     const names = await namesFrom(argv as string[]);
     // A flag that was not given is undefined, whatever its type says.
@@ -40,18 +41,25 @@ export default class Capture extends StowpayCommand {
         hint: 'stowpay inspect --state authorized lists what can be captured.',
       });
     }
-    const payments = await terminal.capture({
-      names: names ?? [],
-      all,
-      amount: flags.amount === undefined ? null : await this.#partOf(terminal, names ?? [], flags.amount),
-      dryRun,
-      signal,
-    });
-    const shown = payments.map(({outcome, amount, payment, error}) => ({
-      ...payment,
-      outcome,
-      capture_amount: amount,
-      error: error === null ? null : {code: error.code, message: error.message, hint: error.hint ?? null},
+    const amount =
+      flags.amount === undefined ? null : await this.#partOf(terminal, names ?? [], flags.amount);
+    const progress = showProgress(json, 'Capturing');
+    const payments = await terminal
+      .capture({
+        names: names ?? [],
+        all,
+        amount,
+        dryRun,
+        onProgress: (done, total) => progress.update(done, total),
+        signal,
+      })
+      .finally(() => progress.stop());
+    const shown = payments.map((one) => ({
+      ...one.payment,
+      outcome: one.outcome,
+      capture_amount: one.amount,
+      captured_elsewhere: one.captured_elsewhere,
+      error: one.error === null ? null : errorFields(one.error),
     }));
     return {
       result: {dry_run: dryRun, payments: shown},
@@ -70,4 +78,8 @@ export default class Capture extends StowpayCommand {
     const [payment] = await terminal.inspect(names);
     return parseAmount(text, currencyOf(payment?.currency ?? ''));
   }
+}
+
+function errorFields({code, message, hint}: StowpayError): object {
+  return {code, message, hint: hint ?? null};
 }

@@ -19,18 +19,25 @@ export function captureText(look: Look, items: readonly CaptureItem[]): string {
   return table(
     look,
     columns,
-    items.map(({outcome, amount, payment, error}) => [
+    items.map(({outcome, amount, payment, captured_elsewhere, error}) => [
       payment.local_id,
-      outcome === 'captured'
-        ? look.good('captured')
-        : outcome === 'planned'
-          ? look.warn('would be captured')
-          : look.bad('not captured'),
+      outcomeText(look, outcome, captured_elsewhere),
       outcome === 'failed' ? '-' : formatAmount(amount, payment.currency),
       formatAmount(payment.amount, payment.currency),
       error?.message ?? '-',
     ]),
   );
+}
+
+function outcomeText(look: Look, outcome: CaptureItem['outcome'], elsewhere: boolean): string {
+  switch (outcome) {
+    case 'captured':
+      return look.good(elsewhere ? 'captured elsewhere' : 'captured');
+    case 'planned':
+      return look.warn('would be captured');
+    case 'failed':
+      return look.bad('not captured');
+  }
 }
 
 /** The error that sets the exit code: the single failure itself, or the worst of several. */
@@ -41,6 +48,6 @@ export function captureError(items: readonly CaptureItem[]): StowpayError | null
   if (errors.length === 1 && items.length === 1) return first;
   const worst = worstCondition(errors.map(({condition}) => condition));
   const chosen = errors.find(({condition}) => condition === worst) ?? first;
-  const message = `${plural(errors.length, 'payment')} of ${items.length} could not be captured; the worst: ${chosen.message}`;
+  const message = `${plural(errors.length, 'payment')} of ${items.length} were not captured as asked; the worst: ${chosen.message}`;
   return new StowpayError(chosen.code, message, {hint: chosen.hint, details: chosen.details});
 }

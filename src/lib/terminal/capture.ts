@@ -1,5 +1,6 @@
 import {captureEvents, captureLookEvents, decideCapture} from '../core/attempts.js';
 import {StowpayError} from '../core/errors.js';
+import {formatAmount} from '../core/money.js';
 import {
   type Binding,
   type Payment,
@@ -8,12 +9,17 @@ import {
   toPaymentIntent,
 } from '../core/payment.js';
 import type {ApiError, Journal, Outcome, RemoteIntent} from '../core/ports.js';
-import {mayRepeat} from '../core/retry.js';
+import {askedPause, IN_RUN, mayRepeat} from '../core/retry.js';
+import {type Acted, workThrough} from './crew.js';
 import {findPayments} from './find.js';
+import {paced} from './forward/pace.js';
+import {type Failure, failureOf} from './forward/result.js';
+import {Schedule, timing} from './forward/schedule.js';
 import {latestOf} from './history.js';
 import {checkBinding, credentialsError, reachApi} from './network.js';
-import {decideOn, healthyState, type Parts, record, statesNow} from './parts.js';
-import {frozen, pause, recordAnswer} from './settle.js';
+import {decideOn, healthyState, interrupted, type Parts, record, statesNow} from './parts.js';
+import {inRounds} from './rounds.js';
+import {frozen, recordAnswer} from './settle.js';
 
 export interface CaptureRequest {
   readonly names: readonly string[];
@@ -22,6 +28,7 @@ export interface CaptureRequest {
   /** Minor units; null for the whole amount. Only with one payment. */
   readonly amount: number | null;
   readonly dryRun: boolean;
+  readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -30,10 +37,10 @@ export interface CaptureItem {
   /** What is, or would be, captured; minor units. */
   readonly amount: number;
   readonly payment: PaymentIntent;
+  /** It was captured already when ours came: by the merchant's backend, or by hand. */
+  readonly captured_elsewhere: boolean;
   readonly error: StowpayError | null;
 }
-
-const TRIES = 4;
 
 /**
  * Captures authorised payments, whole or in part (the rest is released). The amount is journalled before the
@@ -54,12 +61,45 @@ export async function capture(parts: Parts, request: CaptureRequest): Promise<re
   const plan = payments.map((payment) => planFor(payment, effective(payment), request.amount, parts));
   if (request.dryRun || plan.length === 0) return plan;
   parts.journals.prepare();
-  const reach = await reachApi(parts, request.signal);
+  const slow = paced(parts);
+  const reach = await reachApi(slow, request.signal);
   if (reach.kind === 'offline') throw unreachable(reach.error);
-  const items: CaptureItem[] = [];
-  for (const payment of payments)
-    items.push(await captureOne(parts, journal, payment, request.amount, reach.binding));
-  return items;
+  return captureAll(slow, journal, payments, reach.binding, request);
+}
+
+/** Each of them, a few at a time; one that fails is visited again a few times, while others go on. */
+async function captureAll(
+  parts: Parts,
+  journal: Journal,
+  payments: readonly Payment[],
+  binding: Binding,
+  {amount, signal, onProgress}: CaptureRequest,
+): Promise<readonly CaptureItem[]> {
+  const items = new Map<string, CaptureItem>();
+  const schedule = new Schedule({...timing(parts), backoff: IN_RUN});
+  onProgress?.(0, payments.length);
+  await inRounds(payments, schedule, signal, async (due) => {
+    const {results, lost} = await workThrough<Payment, Visit>(parts, due, {
+      signal,
+      act: (payment) => captureOnce(parts, journal, payment, amount, binding),
+      skip: (payment) => (signal?.aborted === true ? untried(payment, interruptedBy(signal)) : null),
+      left: (payment, lost) => untried(payment, untriedError(payment, lost)),
+      onResult: ({item}) => {
+        items.set(item.payment.local_id, item);
+        onProgress?.(items.size, payments.length);
+      },
+    });
+    for (const {item, again, asked} of results) if (again) schedule.failed(item.payment.local_id, asked);
+    return {again: new Set(results.filter(({again}) => again).map(({item}) => item.payment.local_id)), lost};
+  });
+  return payments.flatMap(({local_id}) => items.get(local_id) ?? []);
+}
+
+interface Visit {
+  readonly item: CaptureItem;
+  /** It may succeed at another visit, after so many ms where the API asked for them. */
+  readonly again: boolean;
+  readonly asked: number | null;
 }
 
 function isCapturable(state: PaymentState): boolean {
@@ -78,65 +118,95 @@ function unreachable({message, http_status}: ApiError): StowpayError {
 /** Pure: throws what a person must know when it cannot be captured. */
 function planFor(payment: Payment, state: PaymentState, asked: number | null, parts: Parts): CaptureItem {
   const {amount} = decideCapture(payment, state, asked, parts.clock.now()).result;
-  return {outcome: 'planned', amount, payment: toPaymentIntent(payment, state), error: null};
+  const shown = toPaymentIntent(payment, state);
+  return {outcome: 'planned', amount, payment: shown, captured_elsewhere: false, error: null};
 }
 
-async function captureOne(
+async function captureOnce(
   parts: Parts,
   journal: Journal,
   seen: Payment,
   asked: number | null,
   binding: Binding,
-): Promise<CaptureItem> {
+): Promise<Acted<Visit>> {
   const claim = await journal.claim(seen.seq);
-  if (claim === null) return failed(seen, 0, busy(seen));
+  if (claim === null) return failedVisit(seen, busy(seen), null);
   try {
     checkBinding(seen.binding, binding);
     return await settleCapture(parts, journal, seen, asked);
   } catch (error) {
     if (!(error instanceof StowpayError)) throw error;
-    return failed(seen, 0, error);
+    const everywhere = error.condition === 'credentials' && error.code === 'authentication_failed';
+    return failedVisit(seen, error, everywhere || error.condition === 'journal' ? failureOf(error) : null);
   } finally {
     claim.release();
   }
 }
 
+function failedVisit(seen: Payment, error: StowpayError, lost: Failure | null): Acted<Visit> {
+  return {result: untried(seen, error), last: null, lost};
+}
+
+/** Looks where an answer is missing, and sends the capture once where that is known to take nothing twice. */
 async function settleCapture(
   parts: Parts,
   journal: Journal,
   seen: Payment,
   asked: number | null,
-): Promise<CaptureItem> {
-  let payment = await settledFirst(parts, journal, seen);
-  let last: Outcome<RemoteIntent> | null = null;
-  let amount = payment.capture_amount ?? asked ?? payment.amount_capturable;
+): Promise<Acted<Visit>> {
+  const found = await settledFirst(parts, journal, seen);
   // Only what is known not to be captured yet is sent: while an answer is missing, a look has to tell first.
-  for (let attempt = 1; payment.state === 'authorized' && attempt <= TRIES; attempt += 1) {
-    const sent = await sendCapture(parts, journal, payment, asked);
-    ({payment, last, amount} = sent);
-    if (!isCapturable(payment.state) || !mayRepeat(last) || attempt === TRIES) break;
-    await pause(parts, attempt, last);
-    payment = await settledFirst(parts, journal, payment);
-  }
-  if (payment.state === 'captured') {
-    return {
-      outcome: 'captured',
-      amount: payment.amount_received,
-      payment: toPaymentIntent(payment),
-      error: null,
-    };
-  }
-  return failed(payment, amount, captureError(payment, last));
+  const sent =
+    found.payment.state === 'authorized' ? await sendCapture(parts, journal, found.payment, asked) : found;
+  const {payment, last} = sent;
+  const again = isCapturable(payment.state) && last !== null && mayRepeat(last);
+  const item = captureItem(payment, last, asked, sent.elsewhere);
+  return {result: {item, again, asked: askedPause(last)}, last, lost: null};
+}
+
+interface Settled {
+  readonly payment: Payment;
+  readonly last: Outcome<RemoteIntent> | null;
+  /** Ours was refused, and a look showed that it is captured all the same. */
+  readonly elsewhere: boolean;
+}
+
+function captureItem(
+  payment: Payment,
+  last: Outcome<RemoteIntent> | null,
+  asked: number | null,
+  elsewhere: boolean,
+): CaptureItem {
+  if (payment.state !== 'captured') return failed(payment, captureError(payment, last));
+  const {amount_received: amount} = payment;
+  const error = asked !== null && asked !== amount ? otherAmount(payment, asked) : null;
+  return {
+    outcome: 'captured',
+    amount,
+    payment: toPaymentIntent(payment),
+    captured_elsewhere: elsewhere,
+    error,
+  };
+}
+
+function otherAmount({local_id, amount_received, currency}: Payment, asked: number): StowpayError {
+  return new StowpayError(
+    'payment_intent_unexpected_state',
+    `${local_id} was captured over ${formatAmount(amount_received, currency)}, not over the ` +
+      `${formatAmount(asked, currency)} asked for: somebody captured it before. Nothing more was taken.`,
+    {hint: `See stowpay inspect ${local_id}. What was taken too much is refunded at the payment API.`},
+  );
 }
 
 /** A capture whose answer was lost is settled by looking before anything is sent again. */
-async function settledFirst(parts: Parts, journal: Journal, seen: Payment): Promise<Payment> {
+async function settledFirst(parts: Parts, journal: Journal, seen: Payment): Promise<Settled> {
   const payment = await latestOf(journal, seen);
-  if (payment.state !== 'capturing') return payment;
+  if (payment.state !== 'capturing') return {payment, last: null, elsewhere: false};
   const look = await parts.gateway.retrievePaymentIntent(payment.id ?? '');
   if (look.kind === 'stop') throw credentialsError(look.error);
-  if (look.kind !== 'delivered') return payment;
-  return record(journal, payment, captureLookEvents(payment, look.value, look.request_id, true));
+  if (look.kind !== 'delivered') return {payment, last: look, elsewhere: false};
+  const events = captureLookEvents(payment, look.value, look.request_id, true);
+  return {payment: await record(journal, payment, events), last: look, elsewhere: false};
 }
 
 async function sendCapture(
@@ -144,7 +214,7 @@ async function sendCapture(
   journal: Journal,
   before: Payment,
   asked: number | null,
-): Promise<{payment: Payment; last: Outcome<RemoteIntent>; amount: number}> {
+): Promise<Settled> {
   const {result, payment} = await decideOn(journal, before, (_, current) =>
     decideCapture(current, current.state, asked, parts.clock.now()),
   );
@@ -153,11 +223,10 @@ async function sendCapture(
     payment.id ?? '',
     frozen(payment, result.key, params),
   );
-  if (last.kind === 'refused')
-    return {...(await settleRefused(parts, journal, payment, last)), amount: result.amount};
+  if (last.kind === 'refused') return settleRefused(parts, journal, payment, last);
   const after = await recordAnswer(journal, payment, captureEvents(payment, last));
   if (last.kind === 'stop') throw credentialsError(last.error);
-  return {payment: after, last, amount: result.amount};
+  return {payment: after, last, elsewhere: false};
 }
 
 /** The API says it cannot be captured: captured elsewhere, lapsed or cancelled. Look, and fold the real state. */
@@ -166,13 +235,15 @@ async function settleRefused(
   journal: Journal,
   payment: Payment,
   refused: Extract<Outcome<RemoteIntent>, {kind: 'refused'}>,
-): Promise<{payment: Payment; last: Outcome<RemoteIntent>}> {
+): Promise<Settled> {
   const look = await parts.gateway.retrievePaymentIntent(payment.id ?? '');
   const events =
     look.kind === 'delivered'
       ? captureLookEvents(payment, look.value, look.request_id, true)
       : captureEvents(payment, refused);
-  return {payment: await recordAnswer(journal, payment, events), last: refused};
+  // One of ours whose answer was lost may have been the one that took it.
+  const elsewhere = !payment.capture_fixed;
+  return {payment: await recordAnswer(journal, payment, events), last: refused, elsewhere};
 }
 
 function captureError(payment: Payment, last: Outcome<RemoteIntent> | null): StowpayError {
@@ -212,6 +283,28 @@ function busy(payment: Payment): StowpayError {
   );
 }
 
-function failed(payment: Payment, amount: number, error: StowpayError): CaptureItem {
-  return {outcome: 'failed', amount, payment: toPaymentIntent(payment), error};
+function failed(payment: Payment, error: StowpayError): CaptureItem {
+  return {
+    outcome: 'failed',
+    amount: 0,
+    payment: toPaymentIntent(payment),
+    captured_elsewhere: false,
+    error,
+  };
+}
+
+function untried(payment: Payment, error: StowpayError): Visit {
+  return {item: failed(payment, error), again: false, asked: null};
+}
+
+/** What stopped the work before it came to this payment. */
+function untriedError({local_id}: Payment, {condition, message}: Failure): StowpayError {
+  const code = condition === 'temporary' ? 'api_unavailable' : 'payments_left';
+  return new StowpayError(code, `${local_id} was not captured: ${message}`, {
+    hint: 'Nothing was sent for it. Run the command again when the cause is gone.',
+  });
+}
+
+function interruptedBy({reason}: AbortSignal): StowpayError {
+  return reason instanceof StowpayError ? reason : interrupted();
 }

@@ -2,13 +2,13 @@ import type {Payment} from '../../core/payment.js';
 import type {Journal} from '../../core/ports.js';
 import {IN_RUN} from '../../core/retry.js';
 import {healthyState, type Parts, statesNow} from '../parts.js';
+import {inRounds} from '../rounds.js';
 import {leftoversOf, sweep} from '../sweep.js';
 import {Forwarder, mayFollow} from './forwarder.js';
 import {paced} from './pace.js';
 import {type Ending, type Failure, type ForwardItem, type ForwardResult, item, summary} from './result.js';
 import {Schedule, timing} from './schedule.js';
 import {duePayments, namedPayments} from './select.js';
-import {sleep} from './sleep.js';
 import {waitUntilForwarded} from './wait.js';
 
 export interface ForwardRequest {
@@ -56,9 +56,6 @@ function planned(journal: Journal, payments: readonly Payment[]): readonly Forwa
   return payments.map((payment) => item('planned', payment, null, effective(payment)));
 }
 
-/** How often one run visits a payment before it leaves it for the next. */
-const TRIES = 4;
-
 export interface Sent {
   readonly items: readonly ForwardItem[];
   readonly ending: Ending;
@@ -79,22 +76,13 @@ async function sendNow(
   };
   const schedule = new Schedule({...timing(parts), backoff: IN_RUN});
   const forwarder = new Forwarder(parts, journal, {schedule, named: names.length > 0, signal, onItem});
-  let waiting: readonly Payment[] = payments;
-  let lost: Failure | null = null;
   let foreign: Failure | null = null;
-  while (waiting.length > 0 && lost === null) {
-    const due = waiting.filter(({local_id}) => schedule.isDue(local_id));
+  const lost = await inRounds(payments, schedule, signal, async (due) => {
     const pass = await forwarder.pass(due);
-    lost = pass.lost;
     foreign ??= pass.foreign;
     const again = new Set(pass.visits.filter(mayFollow).map(({payment}) => payment.local_id));
-    const visited = new Set(due.map(({local_id}) => local_id));
-    waiting = waiting.filter(
-      ({local_id}) => !visited.has(local_id) || (again.has(local_id) && schedule.failures(local_id) < TRIES),
-    );
-    if (waiting.length === 0 || signal?.aborted === true) break;
-    await sleep(schedule.untilNext(waiting.map(({local_id}) => local_id)) ?? 0, signal);
-  }
+    return {again, lost: pass.lost};
+  });
   const told = payments.flatMap(({local_id}) => items.get(local_id) ?? []);
   return {items: told, ending: {forwarding_failure: lost ?? foreign}};
 }
