@@ -79,6 +79,7 @@ export default class Collect extends StowpayCommand {
     const again = fresh
       ? []
       : [{code: 'existing_payment', message: `${payment.local_id} was taken before; no card was read.`}];
+    if (payment.state === 'accepted_offline' && !terminal.forwarderRuns()) this.warnings.push(NO_FORWARDER);
     return {
       result: payment,
       warnings: again,
@@ -91,6 +92,12 @@ export default class Collect extends StowpayCommand {
 const NO_REFERENCE = {
   code: 'no_reference',
   message: 'No --reference: if this command is interrupted, running it again can take a second payment.',
+};
+
+const NO_FORWARDER = {
+  code: 'no_forwarder',
+  message:
+    'No forwarder runs: what is stored is sent by the next stowpay forward, or by stowpay forward --watch.',
 };
 
 function headline(payment: PaymentIntent): string {

@@ -47,6 +47,7 @@ function factRows(status: Status): readonly (readonly [string, string | null])[]
     ],
     ['Offline pairing', pairing === null ? null : `${pairing.days_left} days left`],
     ['Last forwarded', status.last_forwarded_at === null ? 'never' : timeText(status.last_forwarded_at)],
+    ['Forwarder', status.forwarder_running ? 'running' : 'not running'],
     [
       'Account',
       status.accounts.length === 0
@@ -141,9 +142,23 @@ export function statusWarnings(status: Status): readonly Warning[] {
     const message = `Only ${plural(status.pairing.days_left, 'day')} left to connect offline: run stowpay connect with network.`;
     warnings.push({code: 'pairing_expires', message});
   }
-  if (status.offline_payments_count > 0) {
-    const message = `${plural(status.offline_payments_count, 'payment')} ${status.offline_payments_count === 1 ? 'waits' : 'wait'} to be forwarded; run stowpay forward when there is network.`;
+  if (status.offline_payments_count > 0 && !status.forwarder_running) {
+    const many = status.offline_payments_count;
+    const message = `${plural(many, 'payment')} ${many === 1 ? 'waits' : 'wait'} to be forwarded, and no forwarder runs: run stowpay forward when there is network, or stowpay forward --watch as a service.`;
     warnings.push({code: 'no_forwarder', message});
+  }
+  return [...warnings, ...lapseWarnings(status)];
+}
+
+function lapseWarnings({authorizations: {lapsing, lapsed, next_lapse_at}}: Status): readonly Warning[] {
+  const warnings: Warning[] = [];
+  if (lapsed > 0) {
+    const message = `${plural(lapsed, 'authorisation')} lapsed before ${lapsed === 1 ? 'it was' : 'they were'} captured: the money may be lost. stowpay capture --all tells.`;
+    warnings.push({code: 'authorizations_lapsed', message});
+  }
+  if (lapsing > 0) {
+    const message = `${plural(lapsing, 'authorisation')} ${lapsing === 1 ? 'lapses' : 'lapse'} within a day, the first at ${timeText(next_lapse_at ?? '')}: run stowpay capture before.`;
+    warnings.push({code: 'authorizations_lapse', message});
   }
   return warnings;
 }

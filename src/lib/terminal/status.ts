@@ -1,8 +1,9 @@
 import {pairingDaysLeft} from '../core/connect-rules.js';
 import {StowpayError} from '../core/errors.js';
+import {type Authorizations, authorizationsOf} from '../core/lapse.js';
 import {BUCKETS, type Bucket, bucketOf, type Payment, type PaymentState, STATES} from '../core/payment.js';
 import type {Policy} from '../core/policy.js';
-import type {JournalHealth, NetworkStatus} from '../core/ports.js';
+import {FORWARDER, type JournalHealth, type NetworkStatus} from '../core/ports.js';
 import {
   amountsByCurrency,
   type EffectiveState,
@@ -51,6 +52,9 @@ export interface Status {
   } | null;
   readonly pairing: {readonly how: Pairing['how']; readonly at: string; readonly days_left: number} | null;
   readonly last_forwarded_at: string | null;
+  /** A `forward --watch` runs on this data directory. */
+  readonly forwarder_running: boolean;
+  readonly authorizations: Authorizations;
   /** Payments of which a repair could not save the first record: look them up at the payment API. */
   readonly orphans: readonly string[];
   /** Stretches of the journal that a repair could not read: whole payments may be lost with them. */
@@ -69,6 +73,11 @@ export async function status(parts: Parts): Promise<Status> {
   const journal = parts.journals.open();
   const {state, health} = await journal.view();
   return statusOf(parts, state, health, statesNow(journal));
+}
+
+/** True while a `forward --watch` runs on this data directory. */
+export function forwarderRuns(parts: Pick<Parts, 'journals'>): boolean {
+  return parts.journals.open().owned(FORWARDER);
 }
 
 export interface SafetyCheck {
@@ -201,6 +210,8 @@ function statusOf(parts: Parts, state: State, health: JournalHealth, effective: 
     reader: readerOf(paired),
     pairing: pairingOf(state, paired, time.ms),
     last_forwarded_at: state.last_forwarded_at,
+    forwarder_running: forwarderRuns(parts),
+    authorizations: authorizationsOf(state.payments.values(), effective, time.ms),
     orphans: state.orphans,
     unnamed_losses: state.unnamed_losses,
     journal: {

@@ -9,7 +9,7 @@ import type {ForwardResult} from './forward/result.js';
 import {type Watched, type WatchRequest, watch} from './forward/watch.js';
 import {type Inspected, type InspectRequest, inspect, list} from './inspect.js';
 import type {Parts, Profile} from './parts.js';
-import {checkSafeToWipe, type SafetyCheck, type Status, status} from './status.js';
+import {checkSafeToWipe, forwarderRuns, type SafetyCheck, type Status, status} from './status.js';
 
 /** One device's till: what the command line and kiosk programs work with. Everything it throws is a StowpayError. */
 export class Terminal {
@@ -57,6 +57,11 @@ export class Terminal {
   /** See `capture`. */
   capture(request: CaptureRequest): Promise<readonly CaptureItem[]> {
     return capture(this.#parts, request);
+  }
+
+  /** True while a `forward --watch` runs on this data directory: what is stored is sent without a further command. */
+  forwarderRuns(): boolean {
+    return forwarderRuns(this.#parts);
   }
 
   status(): Promise<Status> {
