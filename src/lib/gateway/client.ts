@@ -2,7 +2,7 @@ import type * as http from 'node:http';
 import type Stripe from 'stripe';
 import {StowpayError} from '../core/errors.js';
 import type {Outcome} from '../core/ports.js';
-import {type Call, RecordingHttpClient, type Route} from './http-client.js';
+import {OneWayHttpClient, type Route, type Terms} from './http-client.js';
 import {type Asked, outcomeOf, type Read} from './outcome.js';
 import {Pool} from './pool.js';
 import {type Redact, redactor} from './redact.js';
@@ -40,14 +40,14 @@ export class Client {
   readonly redact: Redact;
   private readonly options: ClientOptions;
   private readonly pool: Pool;
-  private readonly httpClient: RecordingHttpClient;
+  private readonly httpClient: OneWayHttpClient;
   private loading: Promise<Stripe> | undefined;
 
   constructor(options: ClientOptions) {
     this.options = options;
     this.redact = redactor(options.apiKey);
     this.pool = new Pool(options.baseUrl.protocol);
-    this.httpClient = new RecordingHttpClient(options.route);
+    this.httpClient = new OneWayHttpClient(options.apiKey, options.route);
   }
 
   budget(signal: AbortSignal | undefined): Budget {
@@ -59,24 +59,23 @@ export class Client {
     return budgetOf(this.options.probeDeadlines, this.pool.own, signal);
   }
 
-  /** Makes one request and judges it by what the socket saw. Throws only for a mistake of our own. */
+  /**
+   * Makes one request and judges it by what the socket saw. `build` has the client library make it, with the options it
+   * is given. Throws only for a mistake of our own.
+   */
   async request<T>(
     asked: Asked,
     budget: Budget,
-    act: (stripe: Stripe) => Promise<unknown>,
+    build: (stripe: Stripe, options: Stripe.RequestOptions) => Promise<unknown>,
     read: Read<T>,
   ): Promise<Outcome<T>> {
     const stripe = await this.stripe();
-    const call: Call = {limits: limitsOf(budget), agent: budget.agent, begun: false, exchange: null};
-    // The library's own error says less than the recorded exchange and may hold parameters.
-    const failure = await this.httpClient
-      .record(call, () => act(stripe))
-      .then(
-        () => null,
-        (error: unknown) => error,
-      );
-    if (call.exchange === null) throw neverBuilt(failure);
-    return outcomeOf(asked, call.exchange, read, this.redact);
+    const exchange = await this.httpClient
+      .exchange(termsOf(budget), (options) => build(stripe, options))
+      .catch((error: unknown) => {
+        throw neverBuilt(error);
+      });
+    return outcomeOf(asked, exchange, read, this.redact);
   }
 
   /** New requests connect anew; requests under way are left alone. */
@@ -117,9 +116,9 @@ function budgetOf(deadlines: Deadlines, agent: http.Agent, signal: AbortSignal |
   return {ends, connect_ms: deadlines.connect_ms, signal, agent};
 }
 
-function limitsOf({ends, connect_ms, signal}: Budget): Call['limits'] {
+function termsOf({ends, connect_ms, signal, agent}: Budget): Terms {
   const left = Math.max(0, ends - performance.now());
-  return {connect_ms: Math.min(connect_ms, left), total_ms: left, signal};
+  return {limits: {connect_ms: Math.min(connect_ms, left), total_ms: left, signal}, agent};
 }
 
 /** The error's message is left out: it may quote what could not be written. */

@@ -1,17 +1,12 @@
-import {AsyncLocalStorage} from 'node:async_hooks';
 import type * as http from 'node:http';
 import type Stripe from 'stripe';
-import type {Exchange, Reply, WireRequest} from './exchange.js';
+import type {Exchange, WireRequest} from './exchange.js';
 import {type Limits, send} from './send.js';
 
-/** One call of the gateway: how long it may take, over which connections, and the evidence it leaves. */
-export interface Call {
+/** How long one call of the gateway may take, and over which connections it goes. */
+export interface Terms {
   readonly limits: Limits;
   readonly agent: http.Agent;
-  /** The one request this call may send is on its way, or was made. */
-  begun: boolean;
-  /** What came of it; null until then, and when none was sent. */
-  exchange: Exchange | null;
 }
 
 /** Where a request really goes; the composition root cuts the sandbox's network with it. */
@@ -22,98 +17,99 @@ export interface Target {
   readonly port: number;
 }
 
+/** The call a request belongs to travels with the headers the client library makes for it. */
+const CALL = Symbol('call');
+
+interface CallHeaders {
+  [CALL]?: Call;
+}
+
+interface Call extends Terms {
+  readonly answered: (exchange: Exchange) => void;
+  readonly failed: (error: unknown) => void;
+  sent: boolean;
+}
+
 /**
- * The `stripe` client's way to the network. It sends one request per call and records what the socket saw.
+ * The `stripe` client's way to the network: a one-way street. The client builds the request; what came of it is judged
+ * by what the socket saw, so the client never hears of an answer.
  *
- * The client repeats a request once after ECONNRESET or EPIPE, even with retries off, and its errors do not tell.
- * So failures leave here without those codes, and a second request of the same call is refused unsent:
- * what `Call.exchange` says is then the whole truth about the call.
+ * That is also why it never repeats a request. It does so once after ECONNRESET or EPIPE, even with retries off, and
+ * its errors do not tell. A second request of the same call is refused unsent all the same.
  */
-export class RecordingHttpClient implements Stripe.HttpClient {
-  private readonly calls = new AsyncLocalStorage<Call>();
+export class OneWayHttpClient implements Stripe.HttpClient {
+  private readonly apiKey: string;
   private readonly route: Route;
 
-  constructor(route: Route) {
+  constructor(apiKey: string, route: Route) {
+    this.apiKey = apiKey;
     this.route = route;
   }
 
-  /** Runs one call of the client library; requests it makes are recorded in `call`. */
-  record<T>(call: Call, act: () => Promise<T>): Promise<T> {
-    return this.calls.run(call, act);
+  /**
+   * Sends the one request that `build` has the client library make with these options. Resolves with what is known
+   * about it; rejects only when it could not be built, and then nothing was sent.
+   */
+  exchange(terms: Terms, build: (options: Stripe.RequestOptions) => Promise<unknown>): Promise<Exchange> {
+    return new Promise((resolve, reject) => {
+      const call: Call = {...terms, answered: resolve, failed: reject, sent: false};
+      const unsent = () => reject(new UnsentError('the client made no request'));
+      withoutStack(() => build({authenticator: this.authenticator(call)})).then(unsent, reject);
+    });
   }
 
   getClientName(): string {
     return 'stowpay';
   }
 
-  async makeRequest(
+  makeRequest(
     host: string,
     port: string,
     path: string,
     method: string,
-    headers: Readonly<Record<string, string | number | string[]>>,
+    headers: Record<string, string | number | string[]> & CallHeaders,
     body: string,
     protocol: string,
   ): Promise<Stripe.HttpClientResponse> {
-    const call = this.calls.getStore();
-    if (call === undefined) throw new UnsentError('request outside a call');
-    if (call.begun) throw new UnsentError('second request of one call');
-    call.begun = true;
-    const target = await this.route(host, Number(port));
-    const request: WireRequest = {
-      protocol: protocol === 'http' ? 'http' : 'https',
-      host: target.host,
-      port: target.port,
-      path,
-      method,
-      headers: {...headers, Host: hostHeader(host, Number(port), protocol)},
-      body,
+    const call = headers[CALL];
+    if (call === undefined) return Promise.reject(new UnsentError('request outside a call'));
+    if (call.sent) return Promise.reject(new UnsentError('second request of one call'));
+    call.sent = true;
+    headers.Host = hostHeader(host, Number(port), protocol);
+    const request = {protocol: protocol === 'http' ? 'http' : 'https', path, method, headers, body} as const;
+    this.dispatch(request, {host, port: Number(port)}, call).then(call.answered, call.failed);
+    return new Promise(() => {});
+  }
+
+  private async dispatch(
+    request: Omit<WireRequest, 'host' | 'port'>,
+    to: Target,
+    call: Call,
+  ): Promise<Exchange> {
+    const {host, port} = await this.route(to.host, to.port);
+    return send({...request, host, port}, call.agent, call.limits);
+  }
+
+  private authenticator(call: Call): NonNullable<Stripe.RequestOptions['authenticator']> {
+    return async (request) => {
+      const headers: typeof request.headers & CallHeaders = request.headers;
+      headers.Authorization = `Bearer ${this.apiKey}`;
+      headers[CALL] = call;
     };
-    call.exchange = await send(request, call.agent, call.limits);
-    return response(call.exchange);
   }
 }
 
 /** Carries no `code`, so that the client library does not repeat the request. */
 class UnsentError extends Error {}
 
-function response(exchange: Exchange): Stripe.HttpClientResponse {
-  const {reply} = exchange;
-  // Only a JSON object may enter the client library: it fails without calling back on a bare number.
-  if (reply === null || reply.body.kind !== 'object') throw new UnsentError('no usable answer');
-  return new RecordedResponse(reply, reply.body.value);
-}
-
-class RecordedResponse implements Stripe.HttpClientResponse {
-  private readonly reply: Reply;
-  private readonly body: object;
-
-  constructor(reply: Reply, body: object) {
-    this.reply = reply;
-    this.body = body;
-  }
-
-  getStatusCode(): number {
-    return this.reply.status;
-  }
-
-  getHeaders(): Record<string, string> {
-    // The library prints this header's text as a process warning; stderr belongs to the command.
-    const {'stripe-notice': _notice, ...headers} = this.reply.headers;
-    return headers;
-  }
-
-  getRawResponse(): unknown {
-    return {};
-  }
-
-  toStream(): never {
-    throw new UnsentError('no streaming');
-  }
-
-  async toJSON(): Promise<object> {
-    // A copy: the library writes into what it is given, and the recorded evidence must stay as it arrived.
-    return structuredClone(this.body);
+/** The client takes a stack trace of every call, for errors that nobody here ever sees. They cost more than the request. */
+function withoutStack<T>(act: () => T): T {
+  const {stackTraceLimit} = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return act();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }
 

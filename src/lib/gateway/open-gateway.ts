@@ -42,7 +42,7 @@ export function openGateway(options: GatewayOptions): Gateway {
     client.request(
       {operation: 'read'},
       budget,
-      (stripe) => stripe.accounts.retrieveCurrent(),
+      (stripe, options) => stripe.accounts.retrieveCurrent(undefined, options),
       (body, reply) => remoteAccount(body, reply, options.apiKey),
     );
   return {

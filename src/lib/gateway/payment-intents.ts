@@ -20,8 +20,11 @@ export function create(
   return client.request(
     {operation: 'create'},
     client.budget(signal),
-    (stripe) =>
-      stripe.paymentIntents.create(frozen<Stripe.PaymentIntentCreateParams>(call.params), options(call)),
+    (stripe, options) =>
+      stripe.paymentIntents.create(
+        frozen<Stripe.PaymentIntentCreateParams>(call.params),
+        keyed(call, options),
+      ),
     (body) => remoteIntent(body, client.redact),
   );
 }
@@ -34,7 +37,7 @@ export function retrieve(
   return client.request(
     {operation: 'read'},
     client.budget(signal),
-    (stripe) => stripe.paymentIntents.retrieve(id, EXPAND),
+    (stripe, options) => stripe.paymentIntents.retrieve(id, EXPAND, options),
     theIntent(client, id),
   );
 }
@@ -56,8 +59,12 @@ export async function confirm(
   return client.request(
     {operation: 'confirm', id},
     client.budget(signal),
-    (stripe) =>
-      stripe.paymentIntents.confirm(id, frozen<Stripe.PaymentIntentConfirmParams>(params), options(call)),
+    (stripe, options) =>
+      stripe.paymentIntents.confirm(
+        id,
+        frozen<Stripe.PaymentIntentConfirmParams>(params),
+        keyed(call, options),
+      ),
     theIntent(client, id),
   );
 }
@@ -71,11 +78,11 @@ export function capture(
   return client.request(
     {operation: 'capture'},
     client.budget(signal),
-    (stripe) =>
+    (stripe, options) =>
       stripe.paymentIntents.capture(
         id,
         {...EXPAND, ...frozen<Stripe.PaymentIntentCaptureParams>(call.params)},
-        options(call),
+        keyed(call, options),
       ),
     theIntent(client, id),
   );
@@ -90,11 +97,11 @@ export function cancel(
   return client.request(
     {operation: 'cancel'},
     client.budget(signal),
-    (stripe) =>
+    (stripe, options) =>
       stripe.paymentIntents.cancel(
         id,
         {...EXPAND, ...frozen<Stripe.PaymentIntentCancelParams>(call.params)},
-        options(call),
+        keyed(call, options),
       ),
     theIntent(client, id),
   );
@@ -130,7 +137,7 @@ function listPage(client: Client, since: number, after: string | undefined, sign
   return client.request(
     {operation: 'read'},
     client.budget(signal),
-    (stripe) => stripe.paymentIntents.list(params),
+    (stripe, options) => stripe.paymentIntents.list(params, options),
     (body) => pageOf(body, (item) => remoteIntent(item, client.redact)),
   );
 }
@@ -147,11 +154,11 @@ function theIntent(client: Client, id: string): Read<RemoteIntent> {
   };
 }
 
-function options(call: FrozenCall): Stripe.RequestOptions {
-  return {idempotencyKey: call.idempotency_key, apiVersion: call.api_version || API_VERSION};
+function keyed(call: FrozenCall, options: Stripe.RequestOptions): Stripe.RequestOptions {
+  return {...options, idempotencyKey: call.idempotency_key, apiVersion: call.api_version || API_VERSION};
 }
 
 /** The journal's JSON as the client's parameters: this room froze it, and the extension has fields the types lack. */
 function frozen<T>(params: JsonObject): T {
-  return structuredClone(params) as T;
+  return params as T;
 }

@@ -62,17 +62,17 @@ class Attempt {
       wire.destroy();
     };
     this.after(limits.total_ms, () => stop('deadline'));
-    this.after(limits.connect_ms, () => {
-      if (!this.connected) stop('connect_timeout');
-    });
     this.onAbort(limits.signal, () => stop('aborted'));
     wire.on('socket', (socket) => {
       // A pooled socket was opened by an earlier request, so it emits no connect event again.
       if (wire.reusedSocket) this.connected = true;
-      else
-        socket.once(secure ? 'secureConnect' : 'connect', () => {
-          this.connected = true;
-        });
+      if (this.connected || this.ended) return;
+      socket.once(secure ? 'secureConnect' : 'connect', () => {
+        this.connected = true;
+      });
+      this.after(limits.connect_ms, () => {
+        if (!this.connected) stop('connect_timeout');
+      });
     });
     wire.on('response', (response) => this.receive(response, stop));
     wire.on('error', (error) => this.finish(this.failureOf(error, secure)));

@@ -34,12 +34,17 @@ const NONE: Outcome<Configuration | null> = {kind: 'delivered', value: null, req
 async function findLocation(client: Client, budget: Budget, id: string | null): Promise<Outcome<Location>> {
   if (id !== null) {
     const isAsked = (body: JsonObject) => (body.id === id ? locationOf(body) : null);
-    return client.request(READ, budget, (stripe) => stripe.terminal.locations.retrieve(id), isAsked);
+    return client.request(
+      READ,
+      budget,
+      (stripe, options) => stripe.terminal.locations.retrieve(id, undefined, options),
+      isAsked,
+    );
   }
   const page = await client.request(
     READ,
     budget,
-    (stripe) => stripe.terminal.locations.list({limit: 1}),
+    (stripe, options) => stripe.terminal.locations.list({limit: 1}, options),
     (body) => pageOf(body, locationOf),
   );
   if (page.kind !== 'delivered') return page;
@@ -54,7 +59,7 @@ function configuration(client: Client, budget: Budget, id: string): Promise<Outc
   return client.request(
     READ,
     budget,
-    (stripe) => stripe.terminal.configurations.retrieve(id),
+    (stripe, options) => stripe.terminal.configurations.retrieve(id, undefined, options),
     (body) => (body.id === id ? configurationOf(body) : null),
   );
 }
@@ -63,7 +68,7 @@ async function defaultConfiguration(client: Client, budget: Budget): Promise<Out
   const page = await client.request(
     READ,
     budget,
-    (stripe) => stripe.terminal.configurations.list({is_account_default: true, limit: 1}),
+    (stripe, options) => stripe.terminal.configurations.list({is_account_default: true, limit: 1}, options),
     (body) => pageOf(body, configurationOf),
   );
   if (page.kind !== 'delivered') return page;

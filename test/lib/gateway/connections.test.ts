@@ -65,6 +65,23 @@ describe('gateway: connections', () => {
   });
   const hang = () => gateway.capturePaymentIntent('pi_1', call(gateway, {}));
 
+  it('gives each of many calls under way its own answer, in whatever order they come', async () => {
+    const asked: (() => void)[] = [];
+    const backwards = await startPeer((socket, text) => {
+      const id = /^GET \/v1\/payment_intents\/(\w+)/.exec(text)?.[1] ?? '';
+      asked.push(() => socket.write(INTENT.replace('"pi_1"', JSON.stringify(id))));
+    });
+    const busy = gatewayTo(backwards.url);
+    const ids = Array.from({length: 9}, (_, n) => `pi_${n}`);
+    const calls = ids.map((id) => busy.retrievePaymentIntent(id));
+    await until('nine requests', () => asked.length === 9);
+    for (const answer of asked.reverse()) answer();
+    const outcomes = await Promise.all(calls);
+    expect(outcomes.map((outcome) => delivered(outcome).id)).to.deep.equal(ids);
+    await busy.close();
+    await backwards.close();
+  });
+
   it('a probe is answered while every connection of the pool hangs', async () => {
     const hanging = Array.from({length: 8}, hang);
     await until('eight requests', () => peer.waiting.length === 8);

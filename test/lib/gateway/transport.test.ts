@@ -236,6 +236,21 @@ describe('gateway: the wire', () => {
     );
   });
 
+  it('leaves the frozen parameters as they are: the journal holds the same objects', async () => {
+    await against(
+      (socket) => socket.write(httpAnswer(200, '{}')),
+      async (gateway, peer) => {
+        const {confirm, sealed} = await fakePrepared();
+        const untouchable = deepFreeze(structuredClone(confirm));
+        await gateway.createPaymentIntent(untouchable);
+        await gateway.confirmPaymentIntent('pi_1', untouchable, deepFreeze(structuredClone(sealed)));
+        await gateway.capturePaymentIntent('pi_1', untouchable);
+        await gateway.cancelPaymentIntent('pi_1', untouchable);
+        expect(peer.requests()).to.have.length(4);
+      },
+    );
+  });
+
   it('sends nothing where sealed data is not accepted', async () => {
     await against(
       () => {},
@@ -284,6 +299,12 @@ describe('gateway: the wire', () => {
     }
   });
 });
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const inner of Object.values(value))
+    if (typeof inner === 'object' && inner !== null) deepFreeze(inner);
+  return Object.freeze(value);
+}
 
 /** Frozen calls need no API: build them with a gateway that never connects. */
 async function fakePrepared() {
