@@ -44,6 +44,7 @@ export const ERROR_CODES = {
   payment_declined_after_acceptance: 'attention',
   payment_quarantined: 'attention',
   api_refused: 'attention',
+  reconciliation_mismatch: 'attention',
   // Refused by our rules
   force_offline_with_feature_disabled: 'refused',
   invalid_offline_currency: 'refused',

@@ -9,6 +9,7 @@ import type {ForwardResult} from './forward/result.js';
 import {type Watched, type WatchRequest, watch} from './forward/watch.js';
 import {type Inspected, type InspectRequest, inspect, list} from './inspect.js';
 import type {Parts, Profile} from './parts.js';
+import {type ReconcileRequest, type ReconcileResult, reconcile} from './reconcile/reconcile.js';
 import {checkSafeToWipe, forwarderRuns, type SafetyCheck, type Status, status} from './status.js';
 
 /** One device's till: what the command line and kiosk programs work with. Everything it throws is a StowpayError. */
@@ -84,6 +85,11 @@ export class Terminal {
 
   inspect(names: readonly string[]): Promise<readonly Inspected[]> {
     return inspect(this.#parts, names);
+  }
+
+  /** See `reconcile`: what differs from the API is told, and adopted where it is proven. */
+  reconcile(request: ReconcileRequest): Promise<ReconcileResult> {
+    return reconcile(this.#parts, request);
   }
 
   /** Lets go of sockets, ports and files. */
