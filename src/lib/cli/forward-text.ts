@@ -1,6 +1,7 @@
 import {type ErrorCode, StowpayError} from '../core/errors.js';
 import {type Condition, worstCondition} from '../core/exit-codes.js';
 import {formatAmount} from '../core/money.js';
+import {type PaymentState, STATES} from '../core/payment.js';
 import type {ForwardItem, ForwardOutcome, ForwardResult} from '../terminal/forward/result.js';
 import type {Look} from './look.js';
 import {amountsText, cardText, plural} from './payment-text.js';
@@ -35,6 +36,7 @@ export const OUTCOME_WORDS: Readonly<Record<ForwardOutcome, string>> = {
   in_doubt: 'in doubt',
   left: 'still stored',
   busy: 'in use by another process',
+  elsewhere: 'settled by another process',
   planned: 'would be sent',
 };
 
@@ -66,19 +68,26 @@ const CONDITIONS: Readonly<Record<ForwardOutcome, Condition>> = {
   in_doubt: 'attention',
   left: 'temporary',
   busy: 'locked',
+  elsewhere: 'ok',
 };
 
 /** At the end of a wait it does not matter why something is left: the money is not settled. */
-function conditionOf(outcome: ForwardOutcome, timedOut: boolean): Condition {
+function conditionOf({outcome, payment}: ForwardItem, timedOut: boolean): Condition {
+  // Whoever settled it counts it; that it needs a person is true for everybody.
+  if (outcome === 'elsewhere' && needsPerson(payment.state)) return 'attention';
   const condition = CONDITIONS[outcome];
   return timedOut && (condition === 'temporary' || condition === 'locked') ? 'pending' : condition;
+}
+
+function needsPerson(state: PaymentState): boolean {
+  return state === 'declined' || STATES[state].bucket === 'attention';
 }
 
 /** The error that sets the exit code of a run; null when everything was delivered. The worst condition wins. */
 export function forwardError(result: ForwardResult, signal: AbortSignal): StowpayError | null {
   if (result.dry_run) return null;
   const failed = result.forwarding_failure;
-  const conditions = result.payments.map(({outcome}) => conditionOf(outcome, result.timed_out));
+  const conditions = result.payments.map((one) => conditionOf(one, result.timed_out));
   // With nothing stored nothing was left behind, whatever the network was like.
   const counts = failed !== null && result.total > 0;
   const worst = worstCondition(counts ? [...conditions, failed.condition] : conditions);
@@ -93,11 +102,15 @@ export function forwardError(result: ForwardResult, signal: AbortSignal): Stowpa
   }
   switch (worst) {
     case 'attention': {
-      const many = count('declined', 'quarantined', 'in_doubt', 'unclaimed');
-      const first = result.payments.find(({outcome}) => CONDITIONS[outcome] === 'attention');
+      const bad = result.payments.filter((one) => conditionOf(one, result.timed_out) === 'attention');
+      const of = (kind: 'declined' | 'quarantined' | 'in_doubt'): number =>
+        bad.filter(({outcome, payment}) => (outcome === 'elsewhere' ? payment.state : outcome) === kind)
+          .length;
+      const [first] = bad;
+      const unheard = count('unclaimed') > 0 ? `, ${count('unclaimed')} captured that nobody heard of` : '';
       const message =
-        `${plural(many, 'payment')} of ${result.total} need${many === 1 ? 's' : ''} a person: ` +
-        `${count('declined')} declined, ${count('quarantined')} set aside, ${count('in_doubt')} in doubt${count('unclaimed') > 0 ? `, ${count('unclaimed')} captured that nobody heard of` : ''}.`;
+        `${plural(bad.length, 'payment')} of ${result.total} need${bad.length === 1 ? 's' : ''} a person: ` +
+        `${of('declined')} declined, ${of('quarantined')} set aside, ${of('in_doubt')} in doubt${unheard}.`;
       const hint = `Begin with stowpay inspect ${first?.payment.local_id}.`;
       return new StowpayError('payments_need_attention', message, {hint, details});
     }

@@ -46,6 +46,7 @@ export function createdPayment(record: JournalRecord & {type: 'payment.created'}
     card: null,
     reader: null,
     stored_at: null,
+    stored_in: null,
     attempt: null,
     generations: {},
     key_since: {},
@@ -104,6 +105,7 @@ function afterEvent(payment: Payment, record: JournalRecord & PaymentEvent): Pay
         reader: record.data.reader,
         confirm_request: record.data.request.confirm,
         stored_at: record.data.stored_at,
+        stored_in: {boot: record.boot, mono: record.mono},
         attempt: null,
         private_data: 'present',
       };

@@ -176,6 +176,8 @@ export interface Payment {
   readonly reader: ReaderDetails | null;
   /** Set exactly when it was confirmed offline. */
   readonly stored_at: string | null;
+  /** The boot it was stored in, and how many ms after its start: what a wrong clock cannot change. */
+  readonly stored_in: {readonly boot: string; readonly mono: number} | null;
   readonly attempt: OpenAttempt | null;
   /** Highest generation of a key used, per operation. */
   readonly generations: Readonly<Partial<Record<Operation, number>>>;

@@ -9,7 +9,7 @@ import {IndexedReferences} from './references.js';
 import type {Position} from './scan.js';
 import type {TableInfo} from './table.js';
 
-const FORMAT = 6;
+const FORMAT = 7;
 
 interface CheckpointFile {
   mac: string;

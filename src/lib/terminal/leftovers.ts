@@ -1,4 +1,5 @@
-import {KEY_LIFETIME_MS, type Payment} from '../core/payment.js';
+import {lookSince, type Moment, mustLookFirst} from '../core/look-first.js';
+import type {Payment} from '../core/payment.js';
 import type {ApiError} from '../core/ports.js';
 import {credentialsError} from './network.js';
 import type {Parts} from './parts.js';
@@ -13,31 +14,23 @@ export type Leftovers =
   | {readonly kind: 'unavailable'; readonly error: ApiError};
 
 /**
- * Intents the API already holds for payments that our journal says were never sent, by local id.
- *
- * A journal restored from an old backup looks healthy but has forgotten what was forwarded since. So payments
- * stored longer ago than keys live are looked up before their first attempt: one list of the intents since the
- * oldest of them, matched by `metadata.stowpay_id`. (Search lags and proves nothing.) So are those that `look_first`.
+ * Intents the API already holds for payments that our journal says were never sent, by local id: one list of the
+ * intents since the oldest of those that `mustLookFirst`, matched by `metadata.stowpay_id`. (Search lags and proves
+ * nothing.)
  *
  * Without the list such payments must not be sent: `unavailable`. Throws `authentication_failed`.
  */
 export async function leftoverIntents(
   parts: Parts,
   payments: readonly Payment[],
+  now: Moment,
   signal: AbortSignal | undefined,
 ): Promise<Leftovers> {
-  const now = parts.clock.now();
-  const old = payments.filter(
-    (payment) =>
-      payment.id === null &&
-      (payment.look_first ||
-        (payment.stored_at !== null && Math.abs(now - Date.parse(payment.stored_at)) > KEY_LIFETIME_MS)),
-  );
+  const old = payments.filter((payment) => mustLookFirst(payment, now));
   const known = new Map<string, string>();
   const wanted = new Set(old.map(({local_id}) => local_id));
   if (old.length === 0) return {kind: 'known', intents: known, asked: wanted};
-  const since = Math.floor(Math.min(...old.map(({created_at}) => Date.parse(created_at))) / 1000);
-  for await (const page of parts.gateway.listPaymentIntents(Math.max(0, since - 3600), signal)) {
+  for await (const page of parts.gateway.listPaymentIntents(lookSince(old, now), signal)) {
     if (page.kind === 'stop') throw credentialsError(page.error);
     if (page.kind !== 'delivered') return {kind: 'unavailable', error: page.error};
     for (const {id, metadata, status, charge} of page.value) {

@@ -4,9 +4,13 @@ import type {ApiError, Outcome, RemoteAccount} from '../core/ports.js';
 import {rfc3339} from '../core/time.js';
 import type {Parts} from './parts.js';
 
-export type Reach =
-  | {readonly kind: 'online'; readonly account: RemoteAccount; readonly binding: Binding}
-  | {readonly kind: 'offline'; readonly error: ApiError};
+export interface Online {
+  readonly kind: 'online';
+  readonly account: RemoteAccount;
+  readonly binding: Binding;
+}
+
+export type Reach = Online | {readonly kind: 'offline'; readonly error: ApiError};
 
 /**
  * Asks the API who we are: whether it can be reached, and for which account. Bounded by the gateway's deadlines.

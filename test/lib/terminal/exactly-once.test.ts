@@ -1,11 +1,13 @@
 import {cpSync, rmSync} from 'node:fs';
+import {join} from 'node:path';
 import {expect} from 'chai';
 import fc from 'fast-check';
 import {StowpayError} from '../../../src/lib/core/errors.js';
+import type {Terminal} from '../../../src/lib/index.js';
 import type {FaultRequest} from '../../../src/lib/sandbox/api/faults.js';
 import {testClock} from '../../support/clock.js';
 import {temporaryDirectory} from '../../support/directories.js';
-import {openTill, type Till} from '../../support/till.js';
+import {openTill, SALE, type Till} from '../../support/till.js';
 
 const CREATE = {method: 'POST', path: '/v1/payment_intents'};
 const CONFIRM = {method: 'POST', path: '/v1/payment_intents/*/confirm'};
@@ -108,6 +110,66 @@ describe('exactly once', () => {
     const settled = await till.forward();
     expect(settled.payments[0]).to.include({outcome: 'authorized'});
     await moneyMovedOnce(id);
+  });
+
+  for (const [what, ahead] of [
+    ['two days ahead', 48],
+    ['a day behind', -24],
+  ] as const) {
+    it(`charges nothing twice that a backup has forgotten, when the sale's clock was ${what}`, async () => {
+      const clock = testClock();
+      const truth = (): number => clock.now();
+      let error = ahead * 3600 * 1000;
+      const wrong = {
+        now: () => truth() + error,
+        mono: () => clock.mono(),
+        get boot() {
+          return clock.boot;
+        },
+      };
+      const own = await openTill(clock);
+      const run = async <T>(act: (terminal: Terminal) => Promise<T>): Promise<T> => {
+        const terminal = await own.open({clock: wrong});
+        try {
+          return await act(terminal);
+        } finally {
+          await terminal.close();
+        }
+      };
+      const everything = {names: [], limit: null, dryRun: false};
+      own.network.set(false);
+      const {payment} = await run((terminal) => terminal.collect({...SALE, reference: 'old'}));
+      const backup = temporaryDirectory();
+      cpSync(join(own.directory, 'journal'), backup, {recursive: true});
+      own.network.set(true);
+      await run((terminal) => terminal.forward(everything));
+      rmSync(join(own.directory, 'journal'), {recursive: true});
+      cpSync(backup, join(own.directory, 'journal'), {recursive: true});
+      clock.reboot();
+      clock.advance(25 * 3600 * 1000);
+      error = 0;
+      const again = await run((terminal) => terminal.forward(everything));
+      expect(again.payments[0]).to.include({outcome: 'authorized'});
+      const mine = (await own.api.ledger()).filter(({stowpay_id}) => stowpay_id === payment.local_id);
+      expect(mine).to.have.length(1);
+      expect(mine[0]).to.include({confirms: 1});
+      await own.close();
+    });
+  }
+
+  it('is reported by one of two forwards at once, and only shown by the other', async () => {
+    till.network.set(false);
+    const {payment} = await till.collect({amount: 1205});
+    till.network.set(true);
+    const both = await Promise.all([till.forward(), till.forward()]);
+    const outcomes = both.map(({payments}) => payments[0]?.outcome);
+    expect(outcomes.filter((one) => one === 'declined')).to.have.length(1);
+    expect(['busy', 'elsewhere', undefined]).to.include(outcomes.find((one) => one !== 'declined'));
+    for (const {payments} of both) {
+      if (payments[0] !== undefined) expect(payments[0].payment.local_id).to.equal(payment.local_id);
+    }
+    const third = await till.forward();
+    expect(third.total).to.equal(0);
   });
 
   it('uses a new key after the API stored a 500 for the old one', async () => {

@@ -1,8 +1,9 @@
-import type {Binding, Payment} from '../../core/payment.js';
+import type {Moment} from '../../core/look-first.js';
+import type {Payment} from '../../core/payment.js';
 import type {Journal} from '../../core/ports.js';
 import {askedPause, mayRepeat} from '../../core/retry.js';
 import {leftoverIntents} from '../leftovers.js';
-import {reachApi} from '../network.js';
+import {type Online, reachApi} from '../network.js';
 import type {Parts} from '../parts.js';
 import {type Failure, type ForwardItem, failure, left} from './result.js';
 import {type RoundVisit, runRound} from './round.js';
@@ -30,7 +31,9 @@ export class Forwarder {
   readonly #options: ForwarderOptions;
   /** Intents the API holds for payments that the journal says were never sent; null where there is none. */
   readonly #known = new Map<string, string | null>();
-  #binding: Binding | null = null;
+  #reached: Online | null = null;
+  /** `#reached.account.server_time` was true then, on the clock of `performance.now()`. */
+  #reachedAt = 0;
 
   constructor(parts: Parts, journal: Journal, options: ForwarderOptions) {
     this.#parts = parts;
@@ -39,8 +42,9 @@ export class Forwarder {
   }
 
   /** The API answered: for this account, mode and origin. */
-  reached(binding: Binding): void {
-    this.#binding = binding;
+  reached(reach: Online): void {
+    this.#reached = reach;
+    this.#reachedAt = performance.now();
   }
 
   /**
@@ -48,30 +52,37 @@ export class Forwarder {
    * Throws `authentication_failed`.
    */
   async pass(payments: readonly Payment[]): Promise<Pass> {
-    const reach = this.#binding ?? (await this.#reach());
+    const reach = this.#reached ?? (await this.#reach());
     if ('lost' in reach) return this.#stay(payments, reach.lost);
     const unavailable = await this.#lookUp(payments);
     if (unavailable !== null) return this.#stay(payments, unavailable);
     const {named, signal, onItem} = this.#options;
     const known = new Map([...this.#known].filter((one): one is [string, string] => one[1] !== null));
-    const request = {binding: reach, known, named, signal, onItem};
+    const request = {binding: reach.binding, known, named, signal, onItem};
     const round = await runRound(this.#parts, this.#journal, payments, request);
     for (const visited of round.visits) this.#reschedule(visited);
     if (round.lost !== null) this.#lose(round.lost);
     return round;
   }
 
-  async #reach(): Promise<Binding | {readonly lost: Failure}> {
+  async #reach(): Promise<Online | {readonly lost: Failure}> {
     const reach = await reachApi(this.#parts, this.#options.signal);
     if (reach.kind === 'offline') return {lost: failure(reach.error, 'temporary')};
-    this.#binding = reach.binding;
-    return reach.binding;
+    this.reached(reach);
+    return reach;
+  }
+
+  #now(): Moment {
+    const {clock} = this.#parts;
+    const told = this.#reached?.account.server_time ?? null;
+    const ms = told === null ? clock.now() : told + performance.now() - this.#reachedAt;
+    return {ms, boot: clock.boot, mono: clock.mono()};
   }
 
   /** A restored backup forgets what was sent: old payments are looked up once before they are sent. */
   async #lookUp(payments: readonly Payment[]): Promise<Failure | null> {
     const unknown = payments.filter(({local_id}) => !this.#known.has(local_id));
-    const looked = await leftoverIntents(this.#parts, unknown, this.#options.signal);
+    const looked = await leftoverIntents(this.#parts, unknown, this.#now(), this.#options.signal);
     if (looked.kind === 'unavailable') return failure(looked.error, 'temporary');
     for (const localId of looked.asked) this.#known.set(localId, looked.intents.get(localId) ?? null);
     return null;
@@ -91,7 +102,7 @@ export class Forwarder {
     if (condition !== 'temporary') return;
     this.#parts.device.setNetwork('offline', new Date(this.#parts.clock.now()).toISOString());
     // The next one asks anew who we are: another account may answer when the network is back.
-    this.#binding = null;
+    this.#reached = null;
   }
 
   #reschedule({payment: {local_id}, item, last, tried, foreign}: RoundVisit): void {
@@ -119,6 +130,7 @@ export class Forwarder {
       case 'declined':
       case 'canceled':
       case 'quarantined':
+      case 'elsewhere':
       case 'planned':
         this.#known.delete(local_id);
         schedule.forget(local_id);

@@ -72,10 +72,10 @@ export async function keepForwarding(parts: Parts, journal: Journal, work: KeepF
       case 'temporary': {
         const lost = pass.lost;
         work.onBeat('offline', lost);
-        const binding = await untilReachable(parts, signal, endsAt, () => work.onBeat('offline', lost));
-        if (binding === null) continue;
+        const reach = await untilReachable(parts, signal, endsAt, () => work.onBeat('offline', lost));
+        if (reach === null) continue;
         parts.gateway.renew();
-        forwarder.reached(binding);
+        forwarder.reached(reach);
         schedule.reset();
         await work.onReturn?.();
         break;

@@ -1,22 +1,21 @@
 import {StowpayError} from '../../core/errors.js';
-import type {Binding} from '../../core/payment.js';
 import type {ApiError} from '../../core/ports.js';
 import {askedPause, type Backoff, backoffMs} from '../../core/retry.js';
-import {reachOf} from '../network.js';
+import {type Online, reachOf} from '../network.js';
 import type {Parts} from '../parts.js';
 import {type Failure, failure, failureOf} from './result.js';
 import {sleep} from './sleep.js';
 
 /** What a probe found out. `asked_ms`: the API asked to be left alone so long; null when it did not. */
 type Probe =
-  | {readonly kind: 'reachable'; readonly binding: Binding}
+  | {readonly kind: 'reachable'; readonly reach: Online}
   | {readonly kind: 'unreachable'; readonly error: ApiError; readonly asked_ms: number | null};
 
 /** Asks the API whether it works at all. Bounded; touches no payment. Throws `authentication_failed`. */
 async function probe(parts: Parts, signal: AbortSignal | undefined): Promise<Probe> {
   const outcome = await parts.gateway.probe(signal);
   const reach = reachOf(parts, outcome);
-  if (reach.kind === 'online') return {kind: 'reachable', binding: reach.binding};
+  if (reach.kind === 'online') return {kind: 'reachable', reach};
   return {kind: 'unreachable', error: reach.error, asked_ms: askedPause(outcome)};
 }
 
@@ -60,12 +59,12 @@ export async function untilReachable(
   signal: AbortSignal | undefined,
   endsAt: number | null,
   onBeat: () => void,
-): Promise<Binding | null> {
+): Promise<Online | null> {
   const over = (): boolean => signal?.aborted === true || (endsAt !== null && performance.now() >= endsAt);
   const ended = new AbortController();
   const waiting = signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal]);
   const probes = new Set<Promise<void>>();
-  let found: Binding | null = null;
+  let found: Online | null = null;
   let failed: unknown = null;
   let failures = 0;
   let interval = INTERVAL_MS;
@@ -73,7 +72,7 @@ export async function untilReachable(
     const one = probe(parts, waiting)
       .then((answer) => {
         if (answer.kind === 'reachable') {
-          found ??= answer.binding;
+          found ??= answer.reach;
           ended.abort();
           return;
         }

@@ -25,6 +25,8 @@ export type ForwardOutcome =
   | 'left'
   /** Owned by another process now, or the whole journal is. */
   | 'busy'
+  /** Another process took care of it meanwhile: the outcome is that process's to report, `payment` shows it. */
+  | 'elsewhere'
   /** `--dry-run`: it would be sent. */
   | 'planned';
 
@@ -119,6 +121,17 @@ export function itemOf(payment: Payment, last: Outcome<unknown> | null): Forward
     default:
       return item('left', payment, said, state);
   }
+}
+
+/** What another process made of it. */
+export function settledElsewhere(payment: Payment): ForwardItem {
+  const state = abandonedState(payment);
+  return item(
+    'elsewhere',
+    payment,
+    `another process took care of it: it is ${state.replaceAll('_', ' ')} now`,
+    state,
+  );
 }
 
 export function item(

@@ -1,7 +1,7 @@
 import {isAbandonedAuthorization, isForwardable} from '../../core/attempts.js';
 import {StowpayError} from '../../core/errors.js';
 import {formatAmount} from '../../core/money.js';
-import type {Payment, PaymentState} from '../../core/payment.js';
+import {abandonedState, type Payment, type PaymentState} from '../../core/payment.js';
 import type {Journal} from '../../core/ports.js';
 import type {State} from '../../core/state.js';
 import {findPayments} from '../find.js';
@@ -31,6 +31,12 @@ export function duePayments(parts: Parts, journal: Journal, state: State): reado
         isUnheardCapture(payment),
     )
     .sort((a, b) => a.seq - b.seq);
+}
+
+/** Owning it: there is something a forward has to do for it, or to tell. */
+export function isDue(payment: Payment): boolean {
+  const unheard = payment.unclaimed && (payment.state === 'authorized' || payment.state === 'captured');
+  return unheard || isPending(payment, abandonedState(payment));
 }
 
 /** Stored or in doubt: a wait goes on while there is one. */

@@ -14,8 +14,8 @@ import {
   type Settled,
   settleAbandoned,
 } from '../settle.js';
-import {type Failure, type ForwardItem, failureOf, item, itemOf, stays} from './result.js';
-import {isUnheardCapture} from './select.js';
+import {type Failure, type ForwardItem, failureOf, item, itemOf, settledElsewhere, stays} from './result.js';
+import {isDue, isUnheardCapture} from './select.js';
 
 /** What one visit to a payment brought. */
 export interface Visited {
@@ -43,6 +43,7 @@ export async function visit(
   if (claim === null) return busy(seen, 'another process is working on it');
   try {
     const current = await latestOf(journal, seen);
+    if (!isDue(current)) return {done: settledElsewhere(current), last: null, lost: null};
     if (named && isUnheardCapture(current)) {
       return {done: itemOf(await heard(journal, current), null), last: null, lost: null};
     }

@@ -5,7 +5,7 @@ import {latestOf} from '../history.js';
 import {healthyState, type Parts, statesNow} from '../parts.js';
 import type {ForwardRequest, Sent} from './forward.js';
 import {keepForwarding} from './keep-forwarding.js';
-import {type ForwardItem, isSettled, itemOf, left} from './result.js';
+import {type ForwardItem, isSettled, left, settledElsewhere} from './result.js';
 import {Schedule, timing} from './schedule.js';
 import {duePayments, isPending} from './select.js';
 
@@ -59,5 +59,5 @@ async function itemNow(journal: Journal, seen: Payment, told: ForwardItem | unde
   if (isPending(payment, statesNow(journal)(payment))) {
     return told ?? left(journal, payment, 'it was not its turn yet');
   }
-  return itemOf(payment, null);
+  return settledElsewhere(payment);
 }

@@ -143,7 +143,8 @@ class Watch {
 
   #tellItem(item: ForwardItem): void {
     const {outcome, payment, reason} = item;
-    if (!isSettled(outcome)) return;
+    // What another process settled is told by that process.
+    if (!isSettled(outcome) || outcome === 'elsewhere') return;
     this.#outcomes[outcome] = (this.#outcomes[outcome] ?? 0) + 1;
     this.#request.onEvent({
       event: 'payment_intent_forwarded',
