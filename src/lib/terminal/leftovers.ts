@@ -1,24 +1,18 @@
-import {lookSince, type Moment, mustLookFirst} from '../core/look-first.js';
+import {lookSince, type Moment} from '../core/look-first.js';
 import type {Payment} from '../core/payment.js';
 import type {ApiError} from '../core/ports.js';
 import {credentialsError} from './network.js';
 import type {Parts} from './parts.js';
 
 export type Leftovers =
-  | {
-      readonly kind: 'known';
-      readonly intents: ReadonlyMap<string, string>;
-      /** Local ids that were looked up, those without an intent too. */
-      readonly asked: ReadonlySet<string>;
-    }
+  | {readonly kind: 'known'; readonly intents: ReadonlyMap<string, string>}
   | {readonly kind: 'unavailable'; readonly error: ApiError};
 
 /**
- * Intents the API already holds for payments that our journal says were never sent, by local id: one list of the
- * intents since the oldest of those that `mustLookFirst`, matched by `metadata.stowpay_id`. (Search lags and proves
- * nothing.)
+ * Intents the API already holds for these payments, which `mustLookFirst`, by local id: one list of the intents since
+ * the oldest of them, matched by `metadata.stowpay_id`. (Search lags and proves nothing.)
  *
- * Without the list such payments must not be sent: `unavailable`. Throws `authentication_failed`.
+ * Without the list they must not be sent: `unavailable`. Throws `authentication_failed`.
  */
 export async function leftoverIntents(
   parts: Parts,
@@ -26,11 +20,10 @@ export async function leftoverIntents(
   now: Moment,
   signal: AbortSignal | undefined,
 ): Promise<Leftovers> {
-  const old = payments.filter((payment) => mustLookFirst(payment, now));
   const known = new Map<string, string>();
-  const wanted = new Set(old.map(({local_id}) => local_id));
-  if (old.length === 0) return {kind: 'known', intents: known, asked: wanted};
-  for await (const page of parts.gateway.listPaymentIntents(lookSince(old, now), signal)) {
+  const wanted = new Set(payments.map(({local_id}) => local_id));
+  if (payments.length === 0) return {kind: 'known', intents: known};
+  for await (const page of parts.gateway.listPaymentIntents(lookSince(payments, now), signal)) {
     if (page.kind === 'stop') throw credentialsError(page.error);
     if (page.kind !== 'delivered') return {kind: 'unavailable', error: page.error};
     for (const {id, metadata, status, charge} of page.value) {
@@ -41,7 +34,7 @@ export async function leftoverIntents(
         known.set(local, id);
     }
   }
-  return {kind: 'known', intents: known, asked: wanted};
+  return {kind: 'known', intents: known};
 }
 
 /** Of several intents for one payment the one that moved money counts, then the newest (they come newest first). */

@@ -172,6 +172,28 @@ describe('exactly once', () => {
     expect(third.total).to.equal(0);
   });
 
+  it('keeps back only what it could not look up', async () => {
+    const clock = testClock();
+    const own = await openTill(clock);
+    own.network.set(false);
+    const old = await own.collect({reference: 'old'});
+    clock.advance(25 * 3600 * 1000);
+    const fresh = await own.collect({reference: 'fresh'});
+    own.network.set(true);
+    const list = {method: 'GET', path: '/v1/payment_intents'};
+    await own.api.addFault({...list, count: 50, fault: {kind: 'error_500_before'}});
+    const first = await own.forward();
+    const outcomes = new Map(first.payments.map(({payment, outcome}) => [payment.local_id, outcome]));
+    expect(outcomes.get(old.payment.local_id)).to.equal('left');
+    expect(outcomes.get(fresh.payment.local_id)).to.equal('authorized');
+    expect(first.payments.find(({outcome}) => outcome === 'left')?.reason).to.match(/looked up/);
+    await own.api.clearFaults();
+    const second = await own.forward();
+    expect(second.payments.map(({outcome}) => outcome)).to.deep.equal(['authorized']);
+    for (const entry of await own.api.ledger()) expect(entry).to.include({confirms: 1});
+    await own.close();
+  });
+
   it('uses a new key after the API stored a 500 for the old one', async () => {
     const id = await storeOne(till);
     await till.api.addFault({...CONFIRM, count: 1, fault: {kind: 'error_500_before'}});

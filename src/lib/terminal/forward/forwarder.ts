@@ -1,4 +1,4 @@
-import type {Moment} from '../../core/look-first.js';
+import {type Moment, mustLookFirst} from '../../core/look-first.js';
 import type {Payment} from '../../core/payment.js';
 import type {Journal} from '../../core/ports.js';
 import {askedPause, mayRepeat} from '../../core/retry.js';
@@ -54,15 +54,18 @@ export class Forwarder {
   async pass(payments: readonly Payment[]): Promise<Pass> {
     const reach = this.#reached ?? (await this.#reach());
     if ('lost' in reach) return this.#stay(payments, reach.lost);
-    const unavailable = await this.#lookUp(payments);
-    if (unavailable !== null) return this.#stay(payments, unavailable);
+    const {blocked, why} = await this.#lookUp(payments);
+    const free = payments.filter((payment) => !blocked.has(payment.local_id));
+    if (why !== null && free.length === 0) return this.#stay(payments, why);
     const {named, signal, onItem} = this.#options;
     const known = new Map([...this.#known].filter((one): one is [string, string] => one[1] !== null));
     const request = {binding: reach.binding, known, named, signal, onItem};
-    const round = await runRound(this.#parts, this.#journal, payments, request);
+    const round = await runRound(this.#parts, this.#journal, free, request);
     for (const visited of round.visits) this.#reschedule(visited);
     if (round.lost !== null) this.#lose(round.lost);
-    return round;
+    return why === null
+      ? round
+      : {...round, visits: [...round.visits, ...this.#block(payments, blocked, why)]};
   }
 
   async #reach(): Promise<Online | {readonly lost: Failure}> {
@@ -79,13 +82,37 @@ export class Forwarder {
     return {ms, boot: clock.boot, mono: clock.mono()};
   }
 
-  /** A restored backup forgets what was sent: old payments are looked up once before they are sent. */
-  async #lookUp(payments: readonly Payment[]): Promise<Failure | null> {
-    const unknown = payments.filter(({local_id}) => !this.#known.has(local_id));
-    const looked = await leftoverIntents(this.#parts, unknown, this.#now(), this.#options.signal);
-    if (looked.kind === 'unavailable') return failure(looked.error, 'temporary');
-    for (const localId of looked.asked) this.#known.set(localId, looked.intents.get(localId) ?? null);
-    return null;
+  /**
+   * A restored backup forgets what was sent: what may be old is looked up once before it is sent. Where the API does
+   * not tell now, those payments are blocked, and no others.
+   */
+  async #lookUp(
+    payments: readonly Payment[],
+  ): Promise<{readonly blocked: ReadonlySet<string>; readonly why: Failure | null}> {
+    const now = this.#now();
+    const unknown = payments.filter(
+      (payment) => !this.#known.has(payment.local_id) && mustLookFirst(payment, now),
+    );
+    const ids = new Set(unknown.map(({local_id}) => local_id));
+    const looked = await leftoverIntents(this.#parts, unknown, now, this.#options.signal);
+    if (looked.kind === 'unavailable') return {blocked: ids, why: failure(looked.error, 'temporary')};
+    for (const localId of ids) this.#known.set(localId, looked.intents.get(localId) ?? null);
+    return {blocked: new Set(), why: null};
+  }
+
+  #block(payments: readonly Payment[], blocked: ReadonlySet<string>, why: Failure): readonly RoundVisit[] {
+    return payments
+      .filter(({local_id}) => blocked.has(local_id))
+      .map((payment) => {
+        const item = left(
+          this.#journal,
+          payment,
+          `it could not be looked up before it is sent: ${why.message}`,
+        );
+        this.#options.schedule.failed(payment.local_id, null);
+        this.#options.onItem(item);
+        return {payment, item, last: null, tried: false, foreign: false};
+      });
   }
 
   #stay(payments: readonly Payment[], lost: Failure): Pass {

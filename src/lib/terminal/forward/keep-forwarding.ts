@@ -1,5 +1,6 @@
 import type {Payment} from '../../core/payment.js';
 import type {Journal} from '../../core/ports.js';
+import {type Backoff, backoffMs} from '../../core/retry.js';
 import type {Parts} from '../parts.js';
 import {Forwarder} from './forwarder.js';
 import {untilReachable} from './reachable.js';
@@ -50,6 +51,8 @@ export async function keepForwarding(parts: Parts, journal: Journal, work: KeepF
   };
   const forwarder = new Forwarder(parts, journal, {schedule, named, signal, onItem});
   let foreign: Failure | null = null;
+  /** So often in a row something stopped a pass although the API answers. */
+  let vain = 0;
   for (;;) {
     if (signal?.aborted === true) return {lost: null, foreign, timedOut: false};
     if (endsAt !== null && performance.now() >= endsAt) return {lost: null, foreign, timedOut: true};
@@ -67,17 +70,27 @@ export async function keepForwarding(parts: Parts, journal: Journal, work: KeepF
     work.onBeat('sending', null);
     const pass = await forwarder.pass(due);
     foreign ??= pass.foreign;
-    if (pass.lost === null) continue;
+    if (pass.lost === null) {
+      vain = 0;
+      continue;
+    }
     switch (pass.lost.condition) {
       case 'temporary': {
         const lost = pass.lost;
         work.onBeat('offline', lost);
-        const reach = await untilReachable(parts, signal, endsAt, () => work.onBeat('offline', lost));
-        if (reach === null) continue;
-        parts.gateway.renew();
-        forwarder.reached(reach);
-        schedule.reset();
-        await work.onReturn?.();
+        const back = await untilReachable(parts, signal, endsAt, () => work.onBeat('offline', lost));
+        if (back === null) continue;
+        forwarder.reached(back.reach);
+        if (back.was_away) {
+          vain = 0;
+          parts.gateway.renew();
+          schedule.reset();
+          await work.onReturn?.();
+        } else {
+          // It answers when it is asked whether it works, and does not work: the same again would only be a burden.
+          vain += 1;
+          await restAfter(parts, vain, work, lost);
+        }
         break;
       }
       case 'locked':
@@ -86,5 +99,19 @@ export async function keepForwarding(parts: Parts, journal: Journal, work: KeepF
       default:
         return {lost: pass.lost, foreign, timedOut: false};
     }
+  }
+}
+
+const IN_VAIN: Backoff = {first_ms: 2_000, cap_ms: 60_000};
+/** Somebody may be watching for a sign of life. */
+const BEAT_MS = 5_000;
+
+async function restAfter(parts: Parts, vain: number, work: KeepForwarding, lost: Failure): Promise<void> {
+  const [byte = 128] = parts.random(1);
+  const pause = backoffMs(IN_VAIN, vain, byte / 255, null);
+  const until = Math.min(performance.now() + pause, work.endsAt ?? Number.POSITIVE_INFINITY);
+  while (performance.now() < until && work.signal?.aborted !== true) {
+    work.onBeat('offline', lost);
+    await sleep(Math.min(BEAT_MS, until - performance.now()), work.signal);
   }
 }

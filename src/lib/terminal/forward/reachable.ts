@@ -11,6 +11,13 @@ type Probe =
   | {readonly kind: 'reachable'; readonly reach: Online}
   | {readonly kind: 'unreachable'; readonly error: ApiError; readonly asked_ms: number | null};
 
+/** The API answers. */
+export interface Return {
+  readonly reach: Online;
+  /** It really was away: a probe before this one was not answered, or not well. */
+  readonly was_away: boolean;
+}
+
 /** Asks the API whether it works at all. Bounded; touches no payment. Throws `authentication_failed`. */
 async function probe(parts: Parts, signal: AbortSignal | undefined): Promise<Probe> {
   const outcome = await parts.gateway.probe(signal);
@@ -51,7 +58,7 @@ const OUT_OF_ORDER: Backoff = {first_ms: 2_000, cap_ms: 60_000};
  *
  * @param endsAt on the clock of `performance.now()`; null for never
  * @param onBeat called at each look
- * @returns what the API answers for; null when the wait ended first
+ * @returns null when the wait ended first
  * @throws authentication_failed
  */
 export async function untilReachable(
@@ -59,7 +66,7 @@ export async function untilReachable(
   signal: AbortSignal | undefined,
   endsAt: number | null,
   onBeat: () => void,
-): Promise<Online | null> {
+): Promise<Return | null> {
   const over = (): boolean => signal?.aborted === true || (endsAt !== null && performance.now() >= endsAt);
   const ended = new AbortController();
   const waiting = signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal]);
@@ -94,7 +101,7 @@ export async function untilReachable(
   ended.abort();
   await Promise.all(probes);
   if (failed !== null && found === null) throw failed;
-  return found;
+  return found === null ? null : {reach: found, was_away: failures > 0};
 }
 
 function pauseAfter(
