@@ -21,6 +21,11 @@ export class PaymentLocks {
     this.#path = path;
   }
 
+  /** True while this process owns more than one payment: several acts are under way at once. */
+  get several(): boolean {
+    return this.#held.size > 1;
+  }
+
   /** Owns the payment until released, or null when another process (or another act of this one) does. */
   async claim(seq: number, waitMs: number = PROBE_MS): Promise<PaymentClaim | null> {
     if (this.#held.has(seq)) return null;

@@ -90,6 +90,30 @@ describe('journal', () => {
     journal.close();
   });
 
+  it('shares a commit between acts on several payments whose answers come one right after the other', async () => {
+    const {open} = await world();
+    const journal = open();
+    const commits: Promise<unknown>[] = [];
+    const answers = (): Promise<void> =>
+      new Promise((resolve) => {
+        for (let n = 0; n < 4; n += 1) {
+          setImmediate(() => {
+            const events = [createdEvent(`pay_${commits.length}`)];
+            const written = journal.transact(() => ({events, result: null}));
+            commits.push(written.then(({records}) => records[0]?.commit));
+            if (n === 3) resolve();
+          });
+        }
+      });
+    const claims = [await journal.claim(1), await journal.claim(2)];
+    await answers();
+    expect(new Set(await Promise.all(commits)).size).to.equal(1);
+    for (const claim of claims) claim?.release();
+    await answers();
+    expect(new Set(await Promise.all(commits)).size).to.be.greaterThan(2);
+    journal.close();
+  });
+
   it('lets two handles write in turn and see each other', async () => {
     const {open} = await world();
     const [a, b] = [open(), open()];
