@@ -70,6 +70,7 @@ export function createdPayment(record: JournalRecord & {type: 'payment.created'}
     leftover: false,
     stray: false,
     unclaimed: false,
+    cancel_unsure: false,
     cancel_requested: null,
     acknowledged: false,
     look_first: false,
@@ -223,6 +224,7 @@ function withoutIntent(payment: Payment): Payment {
     id: null,
     charge: null,
     unresolved_confirms: 0,
+    cancel_unsure: false,
     generations: {...payment.generations, create, confirm},
     spent_keys: {...payment.spent_keys, create: true, confirm: true},
   };
@@ -349,8 +351,7 @@ function attemptFailed(payment: Payment, failed: FailedAttempt): Payment {
         return {...base, leftover: failed.outcome !== 'refused', last_error: payment.last_error};
       // Looked for, and not there.
       if (payment.stray) return {...payment, attempt: null, stray: failed.outcome !== 'untouched'};
-      // A cancel while authorizing is the last step of settling a doubt: undone, the doubt is back.
-      return {...base, state: payment.state === 'authorizing' ? 'in_doubt' : payment.state};
+      return cancelFailed(base, payment.last_error, failed.outcome);
     case 'capture':
       return captureFailed(base, failed.outcome);
     case 'create':
@@ -359,6 +360,18 @@ function attemptFailed(payment: Payment, failed: FailedAttempt): Payment {
     case 'confirm':
       return closesPayment(payment.state) ? {...payment, attempt: null} : confirmFailed(base, failed.outcome);
   }
+}
+
+/** What a cancel was answered tells nothing about the payment itself: why it is where it is stays known. */
+function cancelFailed(
+  payment: Payment,
+  last_error: Payment['last_error'],
+  outcome: FailedAttempt['outcome'],
+): Payment {
+  const lost = outcome === 'in_doubt' || outcome === 'interrupted' || outcome === 'retry';
+  // A cancel while authorizing is the last step of settling a doubt: undone, the doubt is back.
+  const state = payment.state === 'authorizing' ? 'in_doubt' : payment.state;
+  return {...payment, last_error, state, cancel_unsure: payment.cancel_unsure || lost};
 }
 
 function captureFailed(payment: Payment, outcome: FailedAttempt['outcome']): Payment {

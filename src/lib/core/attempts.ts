@@ -5,6 +5,7 @@ import {StowpayError} from './errors.js';
 import type {EventBody} from './events.js';
 import {formatAmount} from './money.js';
 import {
+  awaitsCancel,
   KEY_LIFETIME_MS,
   type Operation,
   type Payment,
@@ -110,10 +111,25 @@ export function lookEvents(
   requestId: string | null,
   unclaimed: boolean,
 ): readonly EventBody[] {
+  if (isBeingCanceled(payment, intent)) {
+    const error = payment.last_error ?? unexplained(requestId);
+    const data = {operation: 'confirm', outcome: 'declined_in_doubt', error, charge: payment.charge} as const;
+    return [failedEvent(payment, data)];
+  }
   if (isUntouched(payment, intent)) {
     return [failedEvent(payment, {operation: 'confirm', outcome: 'untouched', error: null})];
   }
   return deliveredEvents(payment, 'confirm', intent, requestId, {unclaimed});
+}
+
+/**
+ * A cancel was sent to make a decline final, and its answer was lost. Until it is known to be over, an authorisation that
+ * a look shows may still be undone by it, and so may the next one: neither is settled, and the cancel is sent again.
+ */
+function isBeingCanceled(payment: Payment, intent: RemoteIntent): boolean {
+  if (!payment.cancel_unsure || payment.stored_at === null || mismatch(payment, intent) !== null)
+    return false;
+  return stateOf(intent) === 'authorized' || isUntouched(payment, intent);
 }
 
 function isUntouched(payment: Payment, intent: RemoteIntent): boolean {
@@ -185,12 +201,12 @@ function declineBehind(payment: Payment, intent: RemoteIntent): ApiError | null 
   return ours?.type === 'card_error' ? ours : null;
 }
 
-function setAside(payment: Payment, code: string, message: string): EventBody {
+export function setAside(payment: Payment, code: string, message: string): EventBody {
   return {type: 'payment.quarantined', payment: payment.local_id, data: {code, message, error: null}};
 }
 
 /** An answer about other money than ours is nobody's settlement: keep everything and have a person look. */
-function mismatch(payment: Payment, intent: RemoteIntent): string | null {
+export function mismatch(payment: Payment, intent: RemoteIntent): string | null {
   if (intent.metadata.stowpay_id !== undefined && intent.metadata.stowpay_id !== payment.local_id) {
     return `The API answered for ${intent.id}, which belongs to ${intent.metadata.stowpay_id}.`;
   }
@@ -229,6 +245,10 @@ export function isAbandonedAuthorization(payment: Payment, now: number): boolean
 
 /** The amount a capture takes; throws what a person must know when it cannot be captured. */
 export function captureAmount(payment: Payment, state: PaymentState, asked: number | null): number {
+  if (awaitsCancel(payment)) {
+    const hint = `stowpay forward ${payment.local_id} finishes that when there is network.`;
+    throw unexpectedState(payment, state, 'Its cancel was requested', hint);
+  }
   if (state === 'capturing') {
     // An undecided capture fixes its amount: another one could take money twice.
     const fixed = payment.capture_amount ?? payment.amount_capturable;
@@ -268,7 +288,9 @@ function whyNotCapturable(payment: Payment, state: PaymentState): readonly [stri
     case 'declined':
       return ['It was declined', `Nothing can be captured. See stowpay inspect ${of}.`];
     case 'held':
-      return ['It is held back', `Run stowpay release ${of} first.`];
+      return ['It is held back', `Run stowpay release ${of} first, then forward it.`];
+    case 'quarantined':
+      return ['It is set aside', `Run stowpay retry ${of} first.`];
     default:
       return [`It is ${state}`, `See stowpay inspect ${of}.`];
   }

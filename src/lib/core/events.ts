@@ -201,6 +201,11 @@ export interface OperatorAct {
   readonly reason: string | null;
 }
 
+/** `by alice: wrong amount`, as timelines and messages say it. */
+export function whoAndWhy({operator, reason}: OperatorAct): string {
+  return `by ${operator}${reason === null ? '' : `: ${reason}`}`;
+}
+
 /** Records that a repair could not save, and where they stood. Null: how many is not known. */
 export interface LostRange {
   readonly segment: string;

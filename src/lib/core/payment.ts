@@ -220,6 +220,8 @@ export interface Payment {
   readonly stray: boolean;
   /** An online authorisation that was settled later and that no caller has heard of. */
   readonly unclaimed: boolean;
+  /** The answer to a cancel was lost: it may still arrive and undo an authorisation. */
+  readonly cancel_unsure: boolean;
   /** An operator wants it cancelled, or wanted it before it ended some other way; see `awaitsCancel`. */
   readonly cancel_requested: CancelRequest | null;
   /** A person has taken note of how it ended. */

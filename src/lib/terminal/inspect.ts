@@ -1,6 +1,6 @@
 import {type Diagnosis, diagnose} from '../core/diagnosis.js';
 import {StowpayError} from '../core/errors.js';
-import type {JournalRecord, OperatorAct} from '../core/events.js';
+import {type JournalRecord, whoAndWhy} from '../core/events.js';
 import {formatAmount} from '../core/money.js';
 import {
   type Bucket,
@@ -161,18 +161,18 @@ function textOf(record: JournalRecord, currency: string): string {
     case 'payment.claimed':
       return 'its outcome was told to the caller';
     case 'payment.held':
-      return `held back ${byWhom(record.data)}`;
+      return `held back ${whoAndWhy(record.data)}`;
     case 'payment.released':
-      return `released ${byWhom(record.data)}`;
+      return `released ${whoAndWhy(record.data)}`;
     case 'payment.cancel_requested':
-      return `cancel requested ${byWhom(record.data)}`;
+      return `cancel requested ${whoAndWhy(record.data)}`;
     case 'payment.restored': {
       const {abandons} = record.data;
       const without = abandons === undefined ? '' : `, without ${abandons}, which can never move money`;
-      return `taken out of quarantine ${byWhom(record.data)}${without}`;
+      return `taken out of quarantine ${whoAndWhy(record.data)}${without}`;
     }
     case 'payment.acknowledged':
-      return `acknowledged ${byWhom(record.data)}`;
+      return `acknowledged ${whoAndWhy(record.data)}`;
     case 'journal.opened':
     case 'journal.recovered':
     case 'journal.lost':
@@ -182,10 +182,6 @@ function textOf(record: JournalRecord, currency: string): string {
     case 'reader.paired':
       return record.type;
   }
-}
-
-function byWhom({operator, reason}: OperatorAct): string {
-  return `by ${operator}${reason === null ? '' : `: ${reason}`}`;
 }
 
 function attemptsOf(records: readonly JournalRecord[]): readonly Attempt[] {
