@@ -6,6 +6,7 @@ import type {Clock, Gateway, JournalCare, OpenReader, Random} from './core/ports
 import {machineId, systemClock} from './device/clock.js';
 import {checkReadable, checkWritable, dataDirectory, type Setting} from './device/data-directory.js';
 import {FileDevice} from './device/device.js';
+import {operatorName} from './device/operator.js';
 import {readPolicy} from './device/policy-file.js';
 import {
   isLoopback,
@@ -36,6 +37,8 @@ export interface OpenOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly clock?: Clock;
   readonly random?: Random;
+  /** Who acts, as the journal keeps it; the user of the operating system when left out. */
+  readonly operator?: string;
   /** How long to wait for another process, ms. */
   readonly lockWaitMs?: number;
   /** How long one call of the payment API may take, ms. */
@@ -85,6 +88,7 @@ export async function openTerminal(options: OpenOptions = {}): Promise<Terminal>
       readPolicy(join(directory.value, 'policy.json'), sandbox ? sandboxPolicy() : defaultPolicy()),
     clock,
     random: options.random ?? ((count) => randomBytes(count)),
+    operator: () => options.operator ?? operatorName(env),
     provision: world?.provision ?? null,
   };
   return new Terminal(parts, async () => {

@@ -8,13 +8,15 @@ export interface Hit {
 
 /**
  * What becomes of one request. `cut_before`: it never arrives. `cut_after`: it takes effect, its answer is lost.
- * `late_ms`: the client is cut off at once, and the request arrives so much later all the same.
+ * `late_ms`: the client is cut off at once, and the request arrives so much later all the same; `late`: when that
+ * resolves.
  */
 export type Fate =
   | 'pass'
   | 'cut_before'
   | 'cut_after'
   | {readonly late_ms: number}
+  | {readonly late: Promise<unknown>}
   | {readonly status: number; readonly body: object};
 
 export interface Proxy {
@@ -54,9 +56,8 @@ export async function openProxy(target: string, fateOf: (hit: Hit) => Fate): Pro
     }
     if (typeof fate === 'object') {
       request.socket.destroy();
-      late.push(
-        new Promise((resolve) => setTimeout(resolve, fate.late_ms)).then(() => passOn(target, request, body)),
-      );
+      const then = 'late' in fate ? fate.late : new Promise((resolve) => setTimeout(resolve, fate.late_ms));
+      late.push(then.then(() => passOn(target, request, body)));
       return;
     }
     const answer = await passOn(target, request, body);

@@ -33,6 +33,7 @@ export const OUTCOME_WORDS: Readonly<Record<ForwardOutcome, string>> = {
   canceled: 'canceled',
   quarantined: 'set aside',
   unclaimed: 'captured unheard',
+  too_late: 'captured before its cancel',
   in_doubt: 'in doubt',
   left: 'still stored',
   busy: 'in use by another process',
@@ -62,6 +63,7 @@ const CONDITIONS: Readonly<Record<ForwardOutcome, Condition>> = {
   captured: 'ok',
   canceled: 'ok',
   unclaimed: 'attention',
+  too_late: 'attention',
   planned: 'ok',
   declined: 'attention',
   quarantined: 'attention',
@@ -108,9 +110,10 @@ export function forwardError(result: ForwardResult, signal: AbortSignal): Stowpa
           .length;
       const [first] = bad;
       const unheard = count('unclaimed') > 0 ? `, ${count('unclaimed')} captured that nobody heard of` : '';
+      const late = count('too_late') > 0 ? `, ${count('too_late')} captured before the cancel` : '';
       const message =
         `${plural(bad.length, 'payment')} of ${result.total} need${bad.length === 1 ? 's' : ''} a person: ` +
-        `${of('declined')} declined, ${of('quarantined')} set aside, ${of('in_doubt')} in doubt${unheard}.`;
+        `${of('declined')} declined, ${of('quarantined')} set aside, ${of('in_doubt')} in doubt${unheard}${late}.`;
       const hint = `Begin with stowpay inspect ${first?.payment.local_id}.`;
       return new StowpayError('payments_need_attention', message, {hint, details});
     }

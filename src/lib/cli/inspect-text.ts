@@ -9,7 +9,7 @@ import {facts, table} from './table.js';
 export function inspectedText(look: Look, payment: Inspected): string {
   const {diagnosis} = payment;
   const parts = [
-    `${look.bold(payment.local_id)}  ${stateText(look, payment.state, payment.bucket)}  ${amountText(payment)}  ${cardText(payment)}`,
+    `${look.bold(payment.local_id)}  ${stateText(look, payment.state, payment.bucket, payment.acknowledged)}  ${amountText(payment)}  ${cardText(payment)}`,
     facts(look, [
       ['Cause', diagnosis.cause],
       ['Who must act', diagnosis.who],

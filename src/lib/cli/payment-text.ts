@@ -16,8 +16,8 @@ export function amountText(payment: PaymentIntent): string {
   return `${formatAmount(amount_received, currency)} of ${formatAmount(amount, currency)}`;
 }
 
-export function stateText(look: Look, state: PaymentState, bucket: Bucket): string {
-  if (bucket === 'attention' || state === 'declined') return look.bad(state);
+export function stateText(look: Look, state: PaymentState, bucket: Bucket, acknowledged = false): string {
+  if (bucket === 'attention' || (state === 'declined' && !acknowledged)) return look.bad(state);
   return bucket === 'done' ? look.dim(state) : look.warn(state);
 }
 
@@ -36,7 +36,7 @@ export function paymentTable(look: Look, payments: readonly PaymentIntent[]): st
     ],
     payments.map((payment) => [
       payment.local_id,
-      stateText(look, payment.state, payment.bucket),
+      stateText(look, payment.state, payment.bucket, payment.acknowledged),
       amountText(payment),
       cardText(payment),
       payment.reference ?? '-',

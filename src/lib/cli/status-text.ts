@@ -63,6 +63,12 @@ function factRows(status: Status): readonly (readonly [string, string | null])[]
           : `DAMAGED after record ${status.journal.seq}: see stowpay journal verify`,
     ],
     [
+      'To acknowledge',
+      status.to_acknowledge.count === 0
+        ? null
+        : `${plural(status.to_acknowledge.count, 'payment')}, ${amountsText(status.to_acknowledge.amounts)}: see stowpay inspect, then stowpay acknowledge`,
+    ],
+    [
       'Lost in a repair',
       status.orphans.length === 0
         ? null

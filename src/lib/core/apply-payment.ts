@@ -1,11 +1,6 @@
 import type {JournalRecord, PaymentEvent} from './events.js';
-import {
-  KEY_LIFETIME_MS,
-  mayHaveBeenConfirmed,
-  type Operation,
-  type Payment,
-  type PaymentState,
-} from './payment.js';
+import {mustLookFirst} from './look-first.js';
+import {mayHaveBeenConfirmed, type Operation, type Payment, type PaymentState} from './payment.js';
 import type {RemoteIntent} from './ports.js';
 
 /** States from which the sealed card data is never needed again: the API has decided, or it will never be asked. */
@@ -159,7 +154,7 @@ function afterEvent(payment: Payment, record: JournalRecord & PaymentEvent): Pay
         attempt: null,
         unresolved_confirms: 0,
         leftover: leavesIntent(payment),
-        stray: mayLeaveStray(payment, record.at),
+        stray: mayLeaveStray(payment, record),
         amount_capturable: 0,
         reason: {code: reason, message},
       };
@@ -198,12 +193,11 @@ function leavesIntent(payment: Payment): boolean {
 }
 
 /** An operator's void of a payment whose intent, if there is one, nobody here can name. */
-function mayLeaveStray(payment: Payment, at: string): boolean {
+function mayLeaveStray(payment: Payment, {at, boot, mono}: JournalRecord): boolean {
   if (payment.cancel_requested === null || payment.id !== null || mayHaveBeenConfirmed(payment)) return false;
   if (payment.generations.create !== undefined) return true;
-  // As before a forward: what an old backup has forgotten was sent with keys the API has forgotten, too.
-  const age = Math.abs(Date.parse(at) - Date.parse(payment.stored_at ?? at));
-  return !(age <= KEY_LIFETIME_MS);
+  // As before a forward: a restored backup may have forgotten that it was sent.
+  return mustLookFirst(payment, {ms: Date.parse(at), boot, mono});
 }
 
 /** Back where it was before it was set aside. What may have been sent for it is looked up before anything is sent. */

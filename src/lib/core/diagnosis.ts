@@ -1,5 +1,6 @@
+import {whoAndWhy} from './events.js';
 import {formatAmount} from './money.js';
-import type {Payment, PaymentState} from './payment.js';
+import {awaitsCancel, awaitsNotice, type CancelRequest, type Payment, type PaymentState} from './payment.js';
 import {isExpired} from './time.js';
 
 /** Who must act next. */
@@ -19,6 +20,8 @@ export interface Diagnosis {
 export function diagnose(payment: Payment, state: PaymentState, now: number): Diagnosis {
   const of = payment.local_id;
   const money = formatAmount(payment.amount, payment.currency);
+  const request = payment.cancel_requested;
+  if (request !== null && awaitsCancel(payment)) return beingCanceled(payment, state, money, request);
   switch (state) {
     case 'created':
       return say('No card was read for it yet. No money moved.', 'nobody', false, null);
@@ -43,12 +46,7 @@ export function diagnose(payment: Payment, state: PaymentState, now: number): Di
         `stowpay release ${of}`,
       );
     case 'quarantined':
-      return say(
-        `It was set aside and is kept until a person names it. ${payment.reason?.message ?? ''}`.trim(),
-        'technician',
-        false,
-        `stowpay inspect ${of} --json`,
-      );
+      return quarantined(payment);
     case 'authorized':
       return authorized(payment, money, now);
     case 'capturing':
@@ -59,7 +57,9 @@ export function diagnose(payment: Payment, state: PaymentState, now: number): Di
         `stowpay capture ${of}`,
       );
     case 'captured':
-      return payment.unclaimed ? unheard(payment) : say(captured(payment), 'nobody', false, null);
+      return awaitsNotice(payment)
+        ? received(payment, request)
+        : say(captured(payment), 'nobody', false, null);
     case 'declined':
       return declined(payment, money);
     case 'canceled':
@@ -111,14 +111,47 @@ function authorized(payment: Payment, money: string, now: number): Diagnosis {
   );
 }
 
-function unheard(payment: Payment): Diagnosis {
-  const what = `${captured(payment)} But its collect died before it could tell anybody: find out whether the goods left.`;
+/** Money that was received although it should not have been, or that nobody knows of. */
+function received(payment: Payment, request: CancelRequest | null): Diagnosis {
+  const what =
+    request === null
+      ? 'But its collect died before it could tell anybody: find out whether the goods left.'
+      : `But its cancel was requested ${whoAndWhy(request)}. It came too late: refund it at Stripe (${payment.id}).`;
+  return say(`${captured(payment)} ${what}`, 'operator', false, `stowpay acknowledge ${payment.local_id}`);
+}
+
+/** Its cancel is durable here and not known to have taken effect there. */
+function beingCanceled(
+  payment: Payment,
+  state: PaymentState,
+  money: string,
+  request: CancelRequest,
+): Diagnosis {
+  const now =
+    state === 'authorized' || state === 'capturing'
+      ? `${money} is still authorised`
+      : `whether ${money} was charged is not known yet`;
   return say(
-    `${what} Naming it in a forward takes note of it.`,
+    `Its cancel was requested ${whoAndWhy(request)}, and the payment API has not confirmed that: ${now}. ` +
+      'It is never confirmed and never captured any more; the next forward finishes the cancel.',
     'operator',
-    false,
+    true,
     `stowpay forward ${payment.local_id}`,
   );
+}
+
+/** Reasons for which trying the same payment again can never succeed. */
+const HOPELESS: readonly string[] = ['sealed_data_lost'];
+
+function quarantined(payment: Payment): Diagnosis {
+  const {code = '', message = ''} = payment.reason ?? {};
+  const hopeless = HOPELESS.includes(code) || payment.cancel_unsure;
+  const act = hopeless ? 'cancel' : 'retry';
+  const how = hopeless
+    ? 'It can never be sent; cancel closes it.'
+    : 'retry looks at the API and sends it again, cancel closes it.';
+  const cause = `It was set aside and is kept until a person names it. ${message}`.trim();
+  return say(`${cause} ${how}`, 'technician', !hopeless, `stowpay ${act} ${payment.local_id}`);
 }
 
 function captured(payment: Payment): string {
@@ -140,12 +173,10 @@ function declined(payment: Payment, money: string): Diagnosis {
   const said = error === null || error.message.includes(reason) ? '' : ` (${error.message})`;
   const what = `The issuer declined ${money}: ${reason}${said}.${expired}`;
   if (payment.stored_at === null) return say(`${what} No money moved.`, 'cashier', false, null);
-  return say(
-    `${what} It was accepted offline, so the goods may be gone: the loss is the merchant's. The decline is final.`,
-    'merchant',
-    false,
-    null,
-  );
+  const loss = `${what} It was accepted offline, so the goods may be gone: the loss is the merchant's. The decline is final.`;
+  return payment.acknowledged
+    ? say(`${loss} A person has taken note of it.`, 'nobody', false, null)
+    : say(loss, 'merchant', false, `stowpay acknowledge ${payment.local_id}`);
 }
 
 function say(cause: string, who: Actor, retry_helps: boolean, next: string | null): Diagnosis {

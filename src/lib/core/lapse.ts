@@ -1,4 +1,4 @@
-import type {Payment, PaymentState} from './payment.js';
+import {awaitsCancel, type Payment, type PaymentState} from './payment.js';
 import {rfc3339} from './time.js';
 
 /** Authorisations and how long they can still be captured. */
@@ -24,7 +24,8 @@ export function authorizationsOf(
 ): Authorizations {
   let [next, lapsing, lapsed] = [Number.POSITIVE_INFINITY, 0, 0];
   for (const payment of payments) {
-    if (payment.capture_before === null || !isCapturable(effective(payment))) continue;
+    if (payment.capture_before === null || awaitsCancel(payment)) continue;
+    if (!isCapturable(effective(payment))) continue;
     const until = payment.capture_before * 1000;
     if (until <= now) {
       lapsed += 1;

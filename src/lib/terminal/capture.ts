@@ -2,6 +2,7 @@ import {captureEvents, captureLookEvents, decideCapture} from '../core/attempts.
 import {StowpayError} from '../core/errors.js';
 import {formatAmount} from '../core/money.js';
 import {
+  awaitsCancel,
   type Binding,
   type Payment,
   type PaymentIntent,
@@ -55,7 +56,7 @@ export async function capture(parts: Parts, request: CaptureRequest): Promise<re
   const payments = request.all
     ? [...state.payments.values()]
         // One that no caller ever heard of is captured only by name: its goods may never have left.
-        .filter((one) => isCapturable(effective(one)) && !one.unclaimed)
+        .filter((one) => isCapturable(effective(one)) && !one.unclaimed && !awaitsCancel(one))
         .sort((a, b) => a.seq - b.seq)
     : await findPayments(journal, state, request.names);
   const plan = payments.map((payment) => planFor(payment, effective(payment), request.amount, parts));

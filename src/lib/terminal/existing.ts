@@ -1,7 +1,13 @@
 import {checkSameOrder, freesReference, referenceHolder} from '../core/decide.js';
 import {StowpayError} from '../core/errors.js';
 import {formatAmount} from '../core/money.js';
-import {abandonedState, type Payment, type PaymentIntent, toPaymentIntent} from '../core/payment.js';
+import {
+  abandonedState,
+  awaitsCancel,
+  type Payment,
+  type PaymentIntent,
+  toPaymentIntent,
+} from '../core/payment.js';
 import type {Journal} from '../core/ports.js';
 import {latestOf, storyOf} from './history.js';
 import {checkBinding, credentialsError, reachApi} from './network.js';
@@ -33,12 +39,26 @@ export async function resultOfExisting(
   const effective = statesNow(journal);
   if (freesReference(payment, effective)) return null;
   checkSameOrder(payment, asked);
+  if (awaitsCancel(payment)) throw beingCanceled(payment);
   const lost = payment.state === 'authorizing' && effective(payment) !== 'authorizing';
   if (lost || (payment.state === 'in_doubt' && payment.stored_at === null)) {
     return settleLost(parts, journal, payment);
   }
   if (payment.unclaimed) return claimOutcome(parts, journal, payment);
   return outcomeOf(payment, effective(payment));
+}
+
+/** Whatever it is now, nobody may release goods for it. */
+function beingCanceled(payment: Payment): StowpayError {
+  const error = new StowpayError(
+    'payment_intent_unexpected_state',
+    `The cancel of ${payment.local_id} over ${formatAmount(payment.amount, payment.currency)} was requested and is not ` +
+      'finished. It is never captured any more.',
+    {
+      hint: `stowpay forward ${payment.local_id} finishes it. To collect this order again, use a new --reference.`,
+    },
+  );
+  return withPayment(error, payment);
 }
 
 function outcomeOf(payment: Payment, state: Payment['state']): PaymentIntent | null {
@@ -146,7 +166,9 @@ async function owning(
   const claim = await journal.claim(seen.seq, CLAIM_WAIT_MS);
   if (claim === null) return outcomeOf(seen, 'authorizing');
   try {
-    return await act(await latestOf(journal, seen));
+    const payment = await latestOf(journal, seen);
+    if (awaitsCancel(payment)) throw beingCanceled(payment);
+    return await act(payment);
   } finally {
     claim.release();
   }

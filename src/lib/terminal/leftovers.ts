@@ -1,6 +1,6 @@
 import {lookSince, type Moment} from '../core/look-first.js';
 import type {Payment} from '../core/payment.js';
-import type {ApiError} from '../core/ports.js';
+import type {ApiError, Outcome} from '../core/ports.js';
 import {credentialsError} from './network.js';
 import type {Parts} from './parts.js';
 
@@ -20,12 +20,24 @@ export async function leftoverIntents(
   now: Moment,
   signal: AbortSignal | undefined,
 ): Promise<Leftovers> {
+  if (payments.length === 0) return {kind: 'known', intents: new Map()};
+  const listed = await intentsOf(parts, payments, now, signal);
+  if (listed.kind === 'stop') throw credentialsError(listed.error);
+  if (listed.kind !== 'delivered') return {kind: 'unavailable', error: listed.error};
+  return {kind: 'known', intents: listed.value};
+}
+
+/** Intents the API holds for these payments, at least one, by local id; of several the one that moved money. */
+export async function intentsOf(
+  parts: Parts,
+  payments: readonly Payment[],
+  now: Moment,
+  signal: AbortSignal | undefined,
+): Promise<Outcome<ReadonlyMap<string, string>>> {
   const known = new Map<string, string>();
   const wanted = new Set(payments.map(({local_id}) => local_id));
-  if (payments.length === 0) return {kind: 'known', intents: known};
   for await (const page of parts.gateway.listPaymentIntents(lookSince(payments, now), signal)) {
-    if (page.kind === 'stop') throw credentialsError(page.error);
-    if (page.kind !== 'delivered') return {kind: 'unavailable', error: page.error};
+    if (page.kind !== 'delivered') return page;
     for (const {id, metadata, status, charge} of page.value) {
       // Cancelled before it was ever confirmed: a leftover somebody cleaned up. It moved no money and never will.
       if (status === 'canceled' && charge === null) continue;
@@ -34,7 +46,7 @@ export async function leftoverIntents(
         known.set(local, id);
     }
   }
-  return {kind: 'known', intents: known};
+  return {kind: 'delivered', value: known, request_id: null};
 }
 
 /** Of several intents for one payment the one that moved money counts, then the newest (they come newest first). */

@@ -2,6 +2,7 @@ import {foldPayment} from '../core/apply-payment.js';
 import type {Decision} from '../core/decide.js';
 import {StowpayError} from '../core/errors.js';
 import type {EventBody, JournalRecord} from '../core/events.js';
+import type {Moment} from '../core/look-first.js';
 import type {Binding, Payment} from '../core/payment.js';
 import type {Policy} from '../core/policy.js';
 import type {Clock, Device, Gateway, Journal, OpenReader, Random, RemoteTerminal} from '../core/ports.js';
@@ -57,6 +58,8 @@ export interface Parts {
   readonly policy: () => Policy;
   readonly clock: Clock;
   readonly random: Random;
+  /** Who acts: the user of the operating system, as records keep it. */
+  readonly operator: () => string;
   /** Null outside the sandbox. */
   readonly provision: Provision | null;
 }
@@ -69,6 +72,11 @@ export function statesNow(journal: Journal): EffectiveState {
 /** The time rules go by. */
 export function timeNow(parts: Pick<Parts, 'clock'>, state: Pick<State, 'last_at'>): EffectiveTime {
   return effectiveTime(parts.clock.now(), state.last_at);
+}
+
+/** Now, by the clocks of this machine alone. */
+export function momentNow({clock}: Pick<Parts, 'clock'>): Moment {
+  return {ms: clock.now(), boot: clock.boot, mono: clock.mono()};
 }
 
 /**

@@ -1,10 +1,19 @@
 import {pairingDaysLeft} from '../core/connect-rules.js';
 import {StowpayError} from '../core/errors.js';
 import {type Authorizations, authorizationsOf} from '../core/lapse.js';
-import {BUCKETS, type Bucket, bucketOf, type Payment, type PaymentState, STATES} from '../core/payment.js';
+import {
+  awaitsNotice,
+  BUCKETS,
+  type Bucket,
+  bucketOf,
+  type Payment,
+  type PaymentState,
+  STATES,
+} from '../core/payment.js';
 import type {Policy} from '../core/policy.js';
 import {FORWARDER, type JournalHealth, type NetworkStatus} from '../core/ports.js';
 import {
+  addTo,
   amountsByCurrency,
   type EffectiveState,
   offlinePayments,
@@ -55,6 +64,8 @@ export interface Status {
   /** A `forward --watch` runs on this data directory. */
   readonly forwarder_running: boolean;
   readonly authorizations: Authorizations;
+  /** Settled in a way that a person must take note of: see `acknowledge`. */
+  readonly to_acknowledge: Tally;
   /** Payments of which a repair could not save the first record: look them up at the payment API. */
   readonly orphans: readonly string[];
   /** Stretches of the journal that a repair could not read: whole payments may be lost with them. */
@@ -133,7 +144,9 @@ function unnamedError(count: number): StowpayError {
     'payments_need_attention',
     `A repair of the journal could not read ${many} of it: whole payments may be lost there, and nothing names them here.`,
     {
-      hint: 'Do not wipe: what could not be read is kept in journal/damaged. Hold the sales of that time against the API.',
+      hint:
+        'Do not wipe: what could not be read is kept in journal/damaged. Hold the sales of that time against the API; ' +
+        'then stowpay acknowledge --unnamed-losses takes it off.',
       details: {unnamed_losses: count},
     },
   );
@@ -145,7 +158,9 @@ function orphansError(orphans: readonly string[]): StowpayError {
     'payments_need_attention',
     `After a repair of the journal, ${many} known by name only: what became of the money is not known here.`,
     {
-      hint: `Do not wipe. Look at the payment API for metadata stowpay_id ${orphans[0]}.`,
+      hint:
+        `Do not wipe. Look at the payment API for metadata stowpay_id ${orphans[0]}; once you know what became of it, ` +
+        `stowpay acknowledge ${orphans[0]} takes it off.`,
       details: {orphans},
     },
   );
@@ -212,6 +227,7 @@ function statusOf(parts: Parts, state: State, health: JournalHealth, effective: 
     last_forwarded_at: state.last_forwarded_at,
     forwarder_running: forwarderRuns(parts),
     authorizations: authorizationsOf(state.payments.values(), effective, time.ms),
+    to_acknowledge: toAcknowledge(state),
     orphans: state.orphans,
     unnamed_losses: state.unnamed_losses,
     journal: {
@@ -221,6 +237,12 @@ function statusOf(parts: Parts, state: State, health: JournalHealth, effective: 
       code: damageOf(health)?.code ?? null,
     },
   };
+}
+
+function toAcknowledge(state: State): Tally {
+  const tally: Tally = {count: 0, amounts: {}};
+  for (const payment of state.payments.values()) if (awaitsNotice(payment)) addTo(tally, payment);
+  return tally;
 }
 
 function oldestOf(stored: readonly Payment[]): string | null {

@@ -3,7 +3,8 @@ import type {Payment} from '../core/payment.js';
 import type {Journal, Outcome} from '../core/ports.js';
 import type {State} from '../core/state.js';
 import {latestOf} from './history.js';
-import {type Parts, record} from './parts.js';
+import {intentsOf} from './leftovers.js';
+import {momentNow, type Parts, record} from './parts.js';
 import {cancelFailed, interruptedEvent, sendCancel} from './settle.js';
 
 /** A collect that has not read a card after this time is gone: its process died, or its reference was given up. */
@@ -12,8 +13,9 @@ const ABANDONED_MS = 15 * 60 * 1000;
 const MOST = 100;
 
 /**
- * Payments that ended before any confirm and left an unconfirmed intent at the API, and collects that died before a
- * card was read. Neither moves money. Those of another account are left to its own credentials.
+ * Payments that ended before any confirm and left an unconfirmed intent at the API, or may have left one that nobody here
+ * can name, and collects that died before a card was read. None of them moves money. Those of another account are left
+ * to its own credentials.
  */
 export function leftoversOf(state: State, parts: Pick<Parts, 'clock' | 'gateway'>): readonly Payment[] {
   const {origin} = parts.gateway;
@@ -24,7 +26,7 @@ export function leftoversOf(state: State, parts: Pick<Parts, 'clock' | 'gateway'
       (payment) =>
         payment.binding.origin === origin && payment.binding.account === state.paired?.binding.account,
     )
-    .filter((payment) => payment.leftover || isAbandoned(payment, now))
+    .filter((payment) => payment.leftover || payment.stray || isAbandoned(payment, now))
     .slice(0, MOST);
 }
 
@@ -45,9 +47,10 @@ export async function sweep(
 ): Promise<number> {
   let canceled = 0;
   try {
+    const strays = await straysOf(parts, leftovers, signal);
     for (const seen of leftovers) {
       if (signal?.aborted === true) break;
-      const last = await sweepOwned(parts, journal, seen);
+      const last = await sweepOwned(parts, journal, seen, strays);
       if (last === 'delivered') canceled += 1;
       if (last === 'never_sent' || last === 'stop') break;
     }
@@ -58,18 +61,59 @@ export async function sweep(
   return canceled;
 }
 
+/** Intents of payments that were voided without knowing them, by local id; null when the API did not tell. */
+async function straysOf(
+  parts: Parts,
+  leftovers: readonly Payment[],
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<string, string> | null> {
+  const strays = leftovers.filter(({stray}) => stray);
+  if (strays.length === 0) return new Map();
+  const listed = await intentsOf(parts, strays, momentNow(parts), signal);
+  return listed.kind === 'delivered' ? listed.value : null;
+}
+
 async function sweepOwned(
   parts: Parts,
   journal: Journal,
   seen: Payment,
+  strays: ReadonlyMap<string, string> | null,
 ): Promise<Outcome<unknown>['kind'] | null> {
   const claim = await journal.claim(seen.seq);
   if (claim === null) return null;
   try {
-    return await sweepOne(parts, journal, await latestOf(journal, seen));
+    const payment = await latestOf(journal, seen);
+    if (!payment.stray) return await sweepOne(parts, journal, payment);
+    return strays === null ? null : await sweepStray(parts, journal, payment, strays.get(payment.local_id));
   } finally {
     claim.release();
   }
+}
+
+/** Afterwards it is known that there is none; or it is cancelled; or it moved money, and a person is told. */
+async function sweepStray(
+  parts: Parts,
+  journal: Journal,
+  payment: Payment,
+  id: string | undefined,
+): Promise<Outcome<unknown>['kind'] | null> {
+  const of = payment.local_id;
+  if (id === undefined) {
+    const data = {operation: 'cancel', outcome: 'untouched', error: null} as const;
+    await record(journal, payment, [{type: 'payment.attempt_failed', payment: of, data}]);
+    return null;
+  }
+  const look = await parts.gateway.retrievePaymentIntent(id);
+  if (look.kind !== 'delivered') return look.kind;
+  const {value: intent, request_id} = look;
+  if (intent.status === 'succeeded') {
+    const data = {intent, request_id, looked: true} as const;
+    await record(journal, payment, [{type: 'payment.captured', payment: of, data}]);
+    return null;
+  }
+  const data = {operation: 'create', intent, request_id, looked: true} as const;
+  const found = await record(journal, payment, [{type: 'payment.delivered', payment: of, data}]);
+  return sweepOne(parts, journal, found);
 }
 
 async function sweepOne(

@@ -1,5 +1,7 @@
 import type {StowpayError} from '../core/errors.js';
 import type {PaymentIntent} from '../core/payment.js';
+import {type Acknowledged, type AcknowledgeRequest, acknowledge} from './acknowledge.js';
+import {type CancelItem, type CancelRequest, cancel} from './cancel.js';
 import {type CaptureItem, type CaptureRequest, capture} from './capture.js';
 import {type Collected, type CollectRequest, collect} from './collect.js';
 import {type Connected, type ConnectRequest, connect} from './connect.js';
@@ -7,9 +9,12 @@ import {journalDamage} from './damage.js';
 import {type ForwardRequest, forward} from './forward/forward.js';
 import type {ForwardResult} from './forward/result.js';
 import {type Watched, type WatchRequest, watch} from './forward/watch.js';
+import {type HoldItem, hold, type ReleaseItem, release} from './hold.js';
 import {type Inspected, type InspectRequest, inspect, list} from './inspect.js';
+import type {OperateRequest} from './operate.js';
 import type {Parts, Profile} from './parts.js';
 import {type ReconcileRequest, type ReconcileResult, reconcile} from './reconcile/reconcile.js';
+import {type RetryItem, type RetryRequest, retry} from './retry.js';
 import {checkSafeToWipe, forwarderRuns, type SafetyCheck, type Status, status} from './status.js';
 
 /** One device's till: what the command line and kiosk programs work with. Everything it throws is a StowpayError. */
@@ -63,6 +68,31 @@ export class Terminal {
   /** True while a `forward --watch` runs on this data directory: what is stored is sent without a further command. */
   forwarderRuns(): boolean {
     return forwarderRuns(this.#parts);
+  }
+
+  /** See `cancel`: void at once, or recorded and then told to the API. */
+  cancel(request: CancelRequest): Promise<readonly CancelItem[]> {
+    return cancel(this.#parts, request);
+  }
+
+  /** See `hold`. */
+  hold(request: OperateRequest): Promise<readonly HoldItem[]> {
+    return hold(this.#parts, request);
+  }
+
+  /** See `release`. */
+  release(request: OperateRequest): Promise<readonly ReleaseItem[]> {
+    return release(this.#parts, request);
+  }
+
+  /** See `retry`: out of quarantine, and sent now. */
+  retry(request: RetryRequest): Promise<readonly RetryItem[]> {
+    return retry(this.#parts, request);
+  }
+
+  /** See `acknowledge`. */
+  acknowledge(request: AcknowledgeRequest): Promise<Acknowledged> {
+    return acknowledge(this.#parts, request);
   }
 
   status(): Promise<Status> {

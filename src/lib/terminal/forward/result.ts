@@ -2,6 +2,8 @@ import type {StowpayError} from '../../core/errors.js';
 import type {Condition} from '../../core/exit-codes.js';
 import {
   abandonedState,
+  awaitsCancel,
+  awaitsNotice,
   type Payment,
   type PaymentIntent,
   type PaymentState,
@@ -20,6 +22,8 @@ export type ForwardOutcome =
   | 'quarantined'
   /** Captured online, and no caller ever heard of it: a person must find out about the goods. */
   | 'unclaimed'
+  /** Its cancel was requested, and the money was received before: a person must refund it. */
+  | 'too_late'
   | 'in_doubt'
   /** Still stored: no network, a soft decline, or the run was stopped. */
   | 'left'
@@ -102,11 +106,16 @@ export function itemOf(payment: Payment, last: Outcome<unknown> | null): Forward
   const said = last !== null && last.kind !== 'delivered' ? last.error.message : null;
   // Ours until we let go of it: whatever it says of a running sender means us.
   const state = abandonedState(payment);
+  if (awaitsCancel(payment)) {
+    const reason = `its cancel is not finished: ${said ?? 'the payment API did not tell'}`;
+    return item(state === 'in_doubt' ? 'in_doubt' : 'left', payment, reason, state);
+  }
   switch (state) {
     case 'captured':
-      return payment.unclaimed
+      if (!awaitsNotice(payment)) return item('captured', payment, null, state);
+      return payment.cancel_requested === null
         ? item('unclaimed', payment, 'captured, but its collect died before it could tell anybody', state)
-        : item('captured', payment, null, state);
+        : item('too_late', payment, TOO_LATE, state);
     case 'authorized':
       return item('authorized', payment, null, state);
     case 'declined':
@@ -133,6 +142,8 @@ export function settledElsewhere(payment: Payment): ForwardItem {
     state,
   );
 }
+
+const TOO_LATE = 'the money was received before its cancel; refund it at Stripe, then acknowledge it';
 
 export function item(
   outcome: ForwardOutcome,

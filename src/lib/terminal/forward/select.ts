@@ -1,7 +1,7 @@
 import {isAbandonedAuthorization, isForwardable} from '../../core/attempts.js';
 import {StowpayError} from '../../core/errors.js';
 import {formatAmount} from '../../core/money.js';
-import {abandonedState, type Payment, type PaymentState} from '../../core/payment.js';
+import {abandonedState, awaitsCancel, type Payment, type PaymentState} from '../../core/payment.js';
 import type {Journal} from '../../core/ports.js';
 import type {State} from '../../core/state.js';
 import {findPayments} from '../find.js';
@@ -39,10 +39,11 @@ export function isDue(payment: Payment): boolean {
   return unheard || isPending(payment, abandonedState(payment));
 }
 
-/** Stored or in doubt: a wait goes on while there is one. */
+/** Stored, in doubt, or to be cancelled: a wait goes on while there is one. */
 export function isPending(payment: Payment, state: PaymentState): boolean {
   return (
     isForwardable(state) ||
+    awaitsCancel(payment) ||
     // Owned by a running sender: named as busy, so that nobody reads an empty list as an empty queue.
     payment.state === 'forwarding' ||
     isInterrupted(payment, state)
@@ -65,6 +66,13 @@ function checkForwardable(payment: Payment, state: PaymentState): void {
     'payment_intent_unexpected_state',
     `${payment.local_id} (${formatAmount(payment.amount, payment.currency)}) is ${state}: there is nothing to forward. ` +
       'Nothing was sent.',
-    {hint: `See stowpay inspect ${payment.local_id}.`, details: {local_id: payment.local_id, state}},
+    {hint: whatInstead(payment, state), details: {local_id: payment.local_id, state}},
   );
+}
+
+function whatInstead({local_id}: Payment, state: PaymentState): string {
+  if (state === 'held') return `Run stowpay release ${local_id} first.`;
+  if (state === 'quarantined')
+    return `stowpay retry ${local_id} sends it, stowpay cancel ${local_id} closes it.`;
+  return `See stowpay inspect ${local_id}.`;
 }

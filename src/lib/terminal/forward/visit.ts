@@ -1,7 +1,8 @@
 import {isForwardable} from '../../core/attempts.js';
 import {StowpayError} from '../../core/errors.js';
-import {abandonedState, type Payment} from '../../core/payment.js';
+import {abandonedState, awaitsCancel, type Payment} from '../../core/payment.js';
 import type {Journal} from '../../core/ports.js';
+import {finishCancel} from '../cancel.js';
 import {latestOf} from '../history.js';
 import {credentialsError} from '../network.js';
 import {type Parts, record} from '../parts.js';
@@ -88,6 +89,7 @@ async function bringForward(
   start: Payment,
   known: ReadonlyMap<string, string>,
 ): Promise<Settled> {
+  if (awaitsCancel(start)) return finishCancel(parts, journal, start, {tries: 1});
   const payment = await recovered(journal, start);
   if (payment.state === 'authorized' && payment.unclaimed) return releaseUnclaimed(parts, journal, payment);
   if (payment.stored_at === null) return settleAbandoned(parts, journal, payment);
