@@ -2,6 +2,7 @@ import {attemptEvent, lookEvents, nextKey, outcomeEvents} from '../core/attempts
 import type {SealedCardData} from '../core/card.js';
 import {StowpayError} from '../core/errors.js';
 import type {EventBody} from '../core/events.js';
+import {interrupted} from '../core/operate.js';
 import {abandonedState, type Payment} from '../core/payment.js';
 import type {FrozenCall, Journal, JsonObject, Outcome, RemoteIntent} from '../core/ports.js';
 import {askedPause, backoffMs, IN_RUN, mayRepeat} from '../core/retry.js';
@@ -365,15 +366,8 @@ export function interruptedEvent(payment: Payment, message: string): EventBody {
 
 /** Journals what a dead sender left open, so that the payment is in the state it is really in. */
 export async function recovered(journal: Journal, payment: Payment): Promise<Payment> {
-  if (payment.attempt === null || payment.attempt.operation === 'capture') return payment;
-  const {operation} = payment.attempt;
-  return record(journal, payment, [
-    {
-      type: 'payment.attempt_failed',
-      payment: payment.local_id,
-      data: {operation, outcome: 'interrupted', error: null},
-    },
-  ]);
+  const events = interrupted(payment);
+  return events.length === 0 ? payment : record(journal, payment, events);
 }
 
 export function frozen(payment: Payment, key: string, params: JsonObject): FrozenCall {
