@@ -9,7 +9,7 @@ import {IndexedReferences} from './references.js';
 import type {Position} from './scan.js';
 import type {TableInfo} from './table.js';
 
-const FORMAT = 7;
+const FORMAT = 8;
 
 interface CheckpointFile {
   mac: string;
