@@ -146,18 +146,26 @@ export function paymentAfter(payment: Payment, events: readonly EventBody[]): Pa
     .reduce((folded, event) => foldPayment(folded, {...stamp, ...event}), payment);
 }
 
-/** Of the intents that bear a payment without an id, the one that tells what became of it. */
+/**
+ * Of the intents that bear a payment without an id, the one that tells what became of it: the one its card was charged
+ * with. What only bears its name is told of where it has money, and never taken for the payment's own.
+ */
 function chosen(payment: Payment, others: readonly Looked[]): Looked | 'several' | null {
-  const [paid, second] = others.filter(({intent}) => movesMoney(intent));
+  const ours = others.filter(({intent}) => isCardOf(payment, intent));
+  const [paid, second] = withMoney(ours.length > 0 ? ours : others);
   if (second !== undefined) return 'several';
-  if (paid !== undefined) return paid;
-  // None moved money, and what is not surely this payment's own end is not taken for it.
-  return others
-    .filter(({intent}) => isCardOf(payment, intent))
-    .reduce<Looked | null>(
-      (newest, one) => (newest === null || one.intent.created > newest.intent.created ? one : newest),
-      null,
-    );
+  return paid ?? newest(ours);
+}
+
+function withMoney(looks: readonly Looked[]): readonly Looked[] {
+  return looks.filter(({intent}) => movesMoney(intent));
+}
+
+function newest(looks: readonly Looked[]): Looked | null {
+  return looks.reduce<Looked | null>(
+    (last, one) => (last === null || one.intent.created > last.intent.created ? one : last),
+    null,
+  );
 }
 
 /** The charge names the moment the card was stored, as only our own frozen confirm does. */

@@ -129,6 +129,10 @@ const REFUSED: EventBody = {
   data: {code: 'policy_refused', message: 'refused', card: null, policy: null},
 };
 
+const BY_HAND = {operator: 'op', reason: null};
+const HELD: EventBody = {type: 'payment.held', payment, data: BY_HAND};
+const TO_BE_CANCELED: EventBody = {type: 'payment.cancel_requested', payment, data: BY_HAND};
+
 function received(amount: number): EventBody {
   const intent = intentOf({status: 'succeeded', amount_received: amount, charge: chargeOf('ch_1')});
   return {type: 'payment.captured', payment, data: {intent, request_id: null, looked: false}};
@@ -153,8 +157,9 @@ const PAYMENTS: Readonly<Record<string, Payment>> = {
   'in doubt online': made(...ONLINE, failed('in_doubt')),
   'authorizing, dead': made(...ONLINE),
   'authorizing, nothing sent': made(CREATED, AUTHORIZING),
-  held: {...made(STORED_EVENT, CREATED), state: 'held'},
-  'held, no id': {...made(STORED_EVENT), state: 'held'},
+  held: made(STORED_EVENT, CREATED, HELD),
+  'held, no id': made(STORED_EVENT, HELD),
+  'to be canceled': made(...SENT, confirmed('requires_capture'), TO_BE_CANCELED),
   'set aside': made(STORED_EVENT, CREATED, SET_ASIDE),
   'set aside, no id': made(STORED_EVENT, SET_ASIDE),
   authorized: made(...SENT, confirmed('requires_capture')),
@@ -403,10 +408,36 @@ describe('reconcile: one payment held against the API', () => {
     expect(attention('in doubt online', {status: 'succeeded', amount_received: 1250})).to.equal(true);
     expect(attention('authorized', {status: 'canceled', cancellation_reason: 'automatic'})).to.equal(true);
     expect(attention('authorized', {status: 'canceled', cancellation_reason: 'duplicate'})).to.equal(false);
+    expect(attention('authorized', {status: 'succeeded', amount_received: 1250})).to.equal(false);
+    expect(attention('to be canceled', {status: 'succeeded', amount_received: 1250})).to.equal(true);
     expect(attention('stored', {status: 'canceled'})).to.equal(true);
     expect(attention('created', {status: 'requires_capture'})).to.equal(true);
     expect(attention('authorizing, nothing sent', {status: 'requires_capture'})).to.equal(true);
     expect(attention('set aside', {status: 'requires_capture'})).to.equal(false);
+  });
+
+  it('knows its own among several by the card, and settles nothing where that cannot tell', () => {
+    const ours = intentOf({id: 'pi_2', status: 'requires_capture', charge: chargeOf('ch_2')});
+    const byHand = intentOf({id: 'pi_3', status: 'succeeded', charge: chargeOf('ch_3', null)});
+    const judged = (...all: readonly RemoteIntent[]) =>
+      judge(PAYMENTS['stored, no id'] as Payment, {own: null, others: all.map(looked)}, false);
+    const {findings, adoption} = judged(byHand, ours);
+    expect(adoption).to.include({becomes: 'authorized'});
+    expect(findings.map(({kind}) => kind)).to.deep.equal(['state_mismatch', 'duplicate']);
+    expect(findings[1]).to.have.property('ids').with.members(['pi_2', 'pi_3']);
+    for (const second of [
+      {...ours, id: 'pi_4'},
+      {...byHand, id: 'pi_4'},
+    ]) {
+      const first = second.charge?.offline_stored_at === null ? byHand : ours;
+      const unclear = judged(first, second);
+      expect(unclear.adoption).to.equal(null);
+      expect(unclear.findings.map(({kind}) => kind)).to.deep.equal(['duplicate']);
+    }
+    const declined = {...ours, status: 'requires_payment_method', last_payment_error: HARD};
+    const stray = judged(declined, byHand);
+    expect(stray.adoption).to.include({becomes: 'declined'});
+    expect(stray.findings[1]).to.include({kind: 'duplicate', id: 'pi_2'});
   });
 
   it('frees the order of a sale nobody heard of when its hold is gone', () => {

@@ -6,6 +6,8 @@ import {reconcileError} from '../../../src/lib/cli/reconcile-text.js';
 import {StowpayError} from '../../../src/lib/core/errors.js';
 import type {PaymentIntent, PaymentState} from '../../../src/lib/core/payment.js';
 import {type SandboxApi, startSandboxApi} from '../../../src/lib/sandbox/api/server.js';
+import {disk} from '../../../src/lib/storage/disk.js';
+import {FileLock} from '../../../src/lib/storage/file-lock.js';
 import type {ReconcileRequest, ReconcileResult} from '../../../src/lib/terminal/reconcile/reconcile.js';
 import {type TestClock, testClock} from '../../support/clock.js';
 import {temporaryDirectory} from '../../support/directories.js';
@@ -465,6 +467,49 @@ describe('reconcile', () => {
     expect(shown?.timeline.filter(({type}) => type === 'payment.captured')).to.have.length(1);
   });
 
+  describe('what it could not finish', () => {
+    async function twoCaptured(): Promise<readonly string[]> {
+      const ids: string[] = [];
+      for (const reference of ['a', 'b']) {
+        const {payment} = await till.collect({reference});
+        await stripe.paymentIntents.capture(payment.id ?? '');
+        ids.push(payment.local_id);
+      }
+      return ids;
+    }
+
+    it('is named when somebody stops it, beside what it has adopted', async () => {
+      await twoCaptured();
+      const controller = new AbortController();
+      const result = await reconcile(till, {
+        signal: controller.signal,
+        onProgress: (done) => {
+          if (done === 1) controller.abort();
+        },
+      });
+      expect(result.adopted).to.have.length(1);
+      expect(result.unchecked).to.have.length(1);
+      expect(result.failure).to.include({code: 'interrupted'});
+      expect(reconcileError(result)).to.include({code: 'interrupted', exitCode: 130});
+      expect(await reconcile(till)).to.include({compared: 2, agreeing: 1});
+    });
+
+    it('stays a finding when the journal did not take it', async () => {
+      const ids = await twoCaptured();
+      const lock = new FileLock(disk.openLock(join(till.directory, 'journal', 'lock')));
+      expect(await lock.lock(1000)).to.equal(true);
+      const terminal = await till.open({lockWaitMs: 100});
+      const result = await terminal.reconcile({names: [], since: null, dryRun: false});
+      await terminal.close();
+      lock.close();
+      expect(result.adopted).to.deep.equal([]);
+      expect(result.findings.map(({local_id}) => local_id)).to.have.members(ids);
+      expect(result.failure).to.include({code: 'journal_locked', condition: 'locked'});
+      expect(reconcileError(result)).to.include({exitCode: 6});
+      expect((await reconcile(till)).adopted).to.have.length(2);
+    });
+  });
+
   describe('a fleet on one account', () => {
     it('does not take the intents of others for its own', async () => {
       await till.collect();
@@ -535,6 +580,22 @@ describe('reconcile', () => {
       await till.api.addFault({...LIST, count: 1, fault: {kind: 'error_500_before'}});
       expect(await failure(reconcile(till))).to.include({exitCode: 5});
       expect(await stateOf(till, payment.local_id)).to.equal('authorized');
+    });
+
+    it('is not taken to have said "missing" by refusing the question', async () => {
+      const error = {type: 'invalid_request_error', message: 'Not like this.'};
+      const strict = await openTill(clock, ({method, path}) =>
+        method === 'GET' && path.startsWith('/v1/payment_intents/') ? {status: 400, body: {error}} : 'pass',
+      );
+      const {payment} = await strict.collect();
+      await stripeAt(strict.api).paymentIntents.capture(payment.id ?? '');
+      const result = await reconcile(strict);
+      expect(result).to.deep.include({
+        findings: [],
+        unchecked: [{local_id: payment.local_id, message: 'Not like this.'}],
+      });
+      expect(reconcileError(result)).to.include({exitCode: 5});
+      await strict.close();
     });
 
     it('says of which payments it did not tell', async () => {
