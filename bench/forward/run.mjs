@@ -34,12 +34,12 @@ const PLAN = flags.quick
       rounds: 2,
       warm: 150,
       latencies: [
-        {ms: 0, stowpay: 600, loop: 600},
-        {ms: 20, stowpay: 400, loop: 50},
-        {ms: 100, stowpay: 80, loop: 10},
+        {ms: 0, stowpay: 500, loop: 500},
+        {ms: 20, stowpay: 240, loop: 24},
+        {ms: 100, stowpay: 64, loop: 6},
       ],
-      limited: {ms: 20, payments: 120},
-      queues: [200, 2000],
+      limited: {ms: 20, payments: 80},
+      queues: [150, 1500],
     }
   : {
       rounds: 5,

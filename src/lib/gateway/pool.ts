@@ -1,5 +1,6 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
+import {HostNames} from './host-names.js';
 
 /**
  * Idle sockets are given up before servers and middleboxes usually do: a request written into a connection that
@@ -10,6 +11,7 @@ const IDLE_SOCKET_MS = 4000;
 /** The connections of one gateway. As many at a time as there are requests: nothing queues for a socket. */
 export class Pool {
   private readonly secure: boolean;
+  private readonly names = new HostNames();
   private kept: http.Agent;
   private readonly single: http.Agent;
   /** Agents that take no new request and still carry one. */
@@ -47,7 +49,8 @@ export class Pool {
   }
 
   private agent(keepAlive: boolean): http.Agent {
-    const options = keepAlive ? {keepAlive, timeout: IDLE_SOCKET_MS} : {keepAlive};
+    const {lookup} = this.names;
+    const options = keepAlive ? {keepAlive, lookup, timeout: IDLE_SOCKET_MS} : {keepAlive, lookup};
     return this.secure ? new https.Agent(options) : new http.Agent(options);
   }
 }
