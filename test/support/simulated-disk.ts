@@ -188,7 +188,7 @@ export function simulatedDisk(
         }
         sync(name, `sync ${path}`, (before) => syncFile(before, node));
       },
-      isCurrent: () => find(image, path) === node,
+      sizeIfCurrent: () => (find(image, path) === node ? fileOf(image, node).cache.length : null),
       close: () => {},
     });
     const lockAt = (path: string, node: number): LockFile => {
@@ -243,6 +243,11 @@ export function simulatedDisk(
       has: (path) => {
         alive();
         return find(image, path) !== null;
+      },
+      sizeOf: (path) => {
+        alive();
+        const node = find(image, path);
+        return node === null ? null : fileOf(image, node).cache.length;
       },
       readFile: (path) => {
         alive();

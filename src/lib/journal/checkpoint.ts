@@ -1,6 +1,6 @@
 import {join} from 'node:path';
 import type {ReferenceEntry, State} from '../core/state.js';
-import {openJsonFile} from '../storage/json-file.js';
+import {signedJsonFile} from '../storage/json-file.js';
 import type {Storage} from '../storage/storage.js';
 import {ClosedIndex, type Place} from './closed-index.js';
 import type {Fold, PrivatePlace} from './fold.js';
@@ -9,13 +9,7 @@ import {IndexedReferences} from './references.js';
 import type {Position} from './scan.js';
 import type {TableInfo} from './table.js';
 
-const FORMAT = 8;
-
-interface CheckpointFile {
-  mac: string;
-  /** JSON text, so that its MAC needs no canonical form. */
-  body: string;
-}
+const FORMAT = 9;
 
 interface CheckpointBody {
   readonly format: number;
@@ -39,7 +33,6 @@ export function indexOf(
 
 /** Writes the checkpoint durably. Call it under the lock, for records that are synced and tables that are durable. */
 export function writeCheckpoint(storage: Storage, directory: string, key: Buffer, fold: Fold): void {
-  const path = join(directory, CHECKPOINT);
   const body: CheckpointBody = {
     format: FORMAT,
     position: fold.position,
@@ -49,20 +42,18 @@ export function writeCheckpoint(storage: Storage, directory: string, key: Buffer
     tables: fold.index?.tables ?? [],
     state: dehydrate(fold.state),
   };
-  const text = JSON.stringify(body);
-  const file = openJsonFile<CheckpointFile>(storage, path, {mac: '', body: ''});
-  file.data = {mac: macOf(key, Buffer.from(text, 'utf8')), body: text};
+  const file = checkpointFile(storage, directory, key);
+  file.data = body;
   file.write();
   fold.tail = 0;
 }
 
 /** The fold a checkpoint holds, or null when there is none that can be trusted: then everything is read. */
 export function readCheckpoint(storage: Storage, directory: string, key: Buffer): Fold | null {
-  const {data} = openJsonFile<CheckpointFile>(storage, join(directory, CHECKPOINT), {mac: '', body: ''});
-  if (typeof data?.body !== 'string' || data.body === '') return null;
-  if (macOf(key, Buffer.from(data.body, 'utf8')) !== data.mac) return null;
-  const body = JSON.parse(data.body) as CheckpointBody;
-  if (body.format !== FORMAT) return null;
+  const file = checkpointFile(storage, directory, key);
+  file.read();
+  const {data: body} = file;
+  if (body?.format !== FORMAT) return null;
   const index = indexOf(storage, directory, key, body.tables);
   const state = hydrate(body.state, index);
   const privates = new Map(body.privates);
@@ -80,6 +71,14 @@ export function readCheckpoint(storage: Storage, directory: string, key: Buffer)
     expected: null,
     tail: 0,
   };
+}
+
+function checkpointFile(
+  storage: Storage,
+  directory: string,
+  key: Buffer,
+): ReturnType<typeof signedJsonFile<CheckpointBody>> {
+  return signedJsonFile<CheckpointBody>(storage, join(directory, CHECKPOINT), (body) => macOf(key, body));
 }
 
 const CHECKPOINT = 'checkpoint.json';

@@ -2,7 +2,7 @@ import {createHash} from 'node:crypto';
 import {join} from 'node:path';
 import type {ReferenceEntry} from '../core/state.js';
 import type {Storage} from '../storage/storage.js';
-import {type Entry, mayBeIn, Table, type TableInfo, writeTable} from './table.js';
+import {type Entry, type Line, lineOf, mayBeIn, Table, type TableInfo, writeTable} from './table.js';
 
 /** Where a record stands: first sequence number of its segment, byte its line starts at. */
 export type Place = readonly [segment: number, offset: number];
@@ -93,11 +93,11 @@ export class ClosedIndex {
   with(seq: number, closed: readonly ClosedPayment[]): ClosedIndex {
     if (closed.length === 0) return this;
     this.#storage.makeDirectory(this.#directory);
-    const entries = closed.flatMap(entriesOf).sort(byKey);
-    const tables = [...this.tables, this.#write(seq, 0, entries)];
+    const lines = closed.flatMap(entriesOf).map(lineOf).sort(byKey);
+    const tables = [...this.tables, this.#write(seq, 0, lines)];
     for (let level = 0; this.#mergeable(tables, level); level += 1) {
       const olds = tables.filter((table) => table.level === level);
-      const merged = olds.flatMap((info) => [...this.#table(info).entries()]).sort(byKey);
+      const merged = olds.flatMap((info) => [...this.#table(info).lines()]).sort(byKey);
       const first = tables.indexOf(olds[0] as TableInfo);
       tables.splice(first, olds.length, this.#write(seq, level + 1, merged));
     }
@@ -122,9 +122,9 @@ export class ClosedIndex {
     this.#open.clear();
   }
 
-  #write(seq: number, level: number, entries: readonly Entry[]): TableInfo {
-    const name = `${String(seq).padStart(12, '0')}-${level}-${digestOf(entries)}.table`;
-    return writeTable(this.#storage, this.#directory, this.#key, name, level, entries);
+  #write(seq: number, level: number, lines: readonly Line[]): TableInfo {
+    const name = `${String(seq).padStart(12, '0')}-${level}-${digestOf(lines)}.table`;
+    return writeTable(this.#storage, this.#directory, this.#key, name, level, lines);
   }
 
   #mergeable(tables: readonly TableInfo[], level: number): boolean {
@@ -186,10 +186,11 @@ function keyOf(kind: string, text: string): string {
  * Two processes may write a table at the same record, each with what closed since its own last checkpoint. Were they
  * called the same, one would take the other's for its own and believe its proof that there is no such key.
  */
-function digestOf(entries: readonly Entry[]): string {
-  return createHash('sha256').update(JSON.stringify(entries)).digest('hex').slice(0, 32);
+function digestOf(lines: readonly Line[]): string {
+  const text = lines.map((line) => line.text).join('\n');
+  return createHash('sha256').update(text).digest('hex').slice(0, 32);
 }
 
-function byKey([a]: Entry, [b]: Entry): number {
+function byKey({key: a}: Line, {key: b}: Line): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,6 +1,6 @@
 import {EVENT_VERSIONS, type EventBody, type JournalRecord} from '../core/events.js';
 import type {DeviceKeys} from './keys.js';
-import {encodeLine, privateDigest} from './line.js';
+import {Lines, privateDigest} from './line.js';
 import type {Position, ScannedRecord} from './scan.js';
 
 /** What a commit's records share. */
@@ -12,8 +12,14 @@ export interface CommitStamp {
 
 /** The record an event becomes when it is written next; without its private part. */
 export function recordOf(event: EventBody, seq: number, commit: number, stamp: CommitStamp): JournalRecord {
-  const {private: _, ...body} = event as EventBody & {private?: unknown};
-  return {v: EVENT_VERSIONS[event.type], seq, commit, ...stamp, ...body} as JournalRecord;
+  const {at, boot, mono} = stamp;
+  const {type, data} = event;
+  const v = EVENT_VERSIONS[type];
+  const record =
+    'payment' in event
+      ? {v, seq, commit, at, boot, mono, type, payment: event.payment, data}
+      : {v, seq, commit, at, boot, mono, type, data};
+  return record as JournalRecord;
 }
 
 /** The bytes of one commit, and where its records and private parts will stand. */
@@ -23,37 +29,51 @@ export function encodeCommit(
   events: readonly EventBody[],
   records: readonly JournalRecord[],
 ): {readonly bytes: Buffer; readonly scanned: readonly ScannedRecord[]; readonly end: Position} {
+  const {segment, offset} = from;
   const last = from.seq + events.length;
-  const lines: Buffer[] = [];
+  const lines = new Lines(keys.mac, events.length);
+  const stamp = stampText(records[0]);
   const scanned: ScannedRecord[] = [];
-  let end = from;
+  let {mac, line_start} = from;
   records.forEach((record, index) => {
     const sealed = (events[index] as {private?: unknown}).private;
     const base64 =
       sealed === undefined ? null : Buffer.from(JSON.stringify(sealed), 'utf8').toString('base64');
     const digest = base64 === null ? null : privateDigest(keys.privateDigest, record.seq, base64);
-    const line = encodeLine(keys.mac, recordText(record, last, end.mac, digest), base64);
+    line_start = offset + lines.length;
+    const line = lines.add(recordText(record, last, mac, stamp, digest), base64);
+    mac = line.mac;
     const place =
       base64 === null || digest === null
         ? null
-        : {start: end.offset + line.bytes.indexOf('"private":"') + 11, length: base64.length, digest};
-    scanned.push({record, segment: end.segment, line_start: end.offset, private: place});
-    lines.push(line.bytes);
-    end = {
-      segment: end.segment,
-      line_start: end.offset,
-      offset: end.offset + line.bytes.length,
-      seq: record.seq,
-      mac: line.mac,
-    };
+        : {start: offset + line.private, length: base64.length, digest};
+    scanned.push({record, segment, line_start, private: place});
   });
-  return {bytes: Buffer.concat(lines), scanned, end};
+  const end = {segment, line_start, offset: offset + lines.length, seq: last, mac};
+  return {bytes: lines.bytes(), scanned, end};
 }
 
-/** The members in the order of the format. */
-function recordText(record: JournalRecord, last: number, prev: string, digest: string | null): string {
-  const {v, seq, commit, at, boot, mono, type, data} = record;
-  const of = 'payment' in record ? {payment: record.payment} : {};
-  const sealed = digest === null ? {} : {private_digest: digest};
-  return JSON.stringify({v, seq, commit, last, prev, at, boot, mono, type, ...of, data, ...sealed});
+/** What the records of a commit share, as text. */
+function stampText(record: JournalRecord | undefined): string {
+  if (record === undefined) return '';
+  const {at, boot, mono} = record;
+  return `"at":${JSON.stringify(at)},"boot":${JSON.stringify(boot)},"mono":${JSON.stringify(mono)}`;
+}
+
+/** The members in the order of the format, as `JSON.stringify` writes them. */
+function recordText(
+  record: JournalRecord,
+  last: number,
+  prev: string,
+  stamp: string,
+  digest: string | null,
+): string {
+  const {v, seq, commit, type} = record;
+  const of = 'payment' in record ? `,"payment":${JSON.stringify(record.payment)}` : '';
+  const data = JSON.stringify(record.data);
+  const sealed = digest === null ? '' : `,"private_digest":"${digest}"`;
+  return (
+    `{"v":${v},"seq":${seq},"commit":${commit},"last":${last},"prev":"${prev}",${stamp},` +
+    `"type":"${type}"${of},"data":${data}${sealed}}`
+  );
 }

@@ -100,18 +100,28 @@ export function placeRecord(fold: Fold, {record, segment, line_start, private: k
 }
 
 /**
- * Lets go of payments that are closed: they become counts and sums here, and what this returns in the index. Those a
- * person must take note of stay until somebody has; so do those nobody has heard of yet, those with an intent left at
- * the API, and those whose sealed data still stands in the file.
+ * Payments a person must take note of stay until somebody has; so do those nobody has heard of yet, those with an intent
+ * left at the API, and those whose sealed data still stands in the file.
  */
+function stays(fold: Fold, payment: Payment): boolean {
+  const listed = awaitsNotice(payment) || payment.unclaimed || payment.leftover || payment.stray;
+  return STATES[payment.state].bucket !== 'done' || listed || fold.redactable.has(payment.local_id);
+}
+
+/** So many payments a checkpoint would hold whole. */
+export function countStaying(fold: Fold): number {
+  let count = 0;
+  for (const payment of fold.state.payments.values()) if (stays(fold, payment)) count += 1;
+  return count;
+}
+
+/** Lets go of payments that are closed: they become counts and sums here, and what this returns in the index. */
 export function dropClosed(fold: Fold): readonly ClosedPayment[] {
   const {state} = fold;
   const closed: ClosedPayment[] = [];
   for (const payment of state.payments.values()) {
     const {local_id, seq, id} = payment;
-    const listed = awaitsNotice(payment) || payment.unclaimed || payment.leftover || payment.stray;
-    const keep = STATES[payment.state].bucket !== 'done' || listed;
-    if (keep || fold.redactable.has(local_id)) continue;
+    if (stays(fold, payment)) continue;
     const tally = state.closed[payment.state] ?? {count: 0, amounts: {}};
     addTo(tally, payment);
     state.closed[payment.state] = tally;

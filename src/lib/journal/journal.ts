@@ -26,14 +26,14 @@ import {
   writeFailed,
 } from './damage.js';
 import {encodeCommit, recordOf} from './encode.js';
-import {dropClosed, emptyFold, type Fold, placeRecord} from './fold.js';
+import {countStaying, dropClosed, emptyFold, type Fold, placeRecord} from './fold.js';
 import {requireJournal} from './genesis.js';
 import {readHistory} from './history.js';
 import {type DeviceKeys, readKeys} from './keys.js';
 import {isBlank, privateDigest} from './line.js';
 import {loadTail, type Source, standsOn, type Tear} from './load.js';
 import {isOtherMachine} from './machine.js';
-import {LOCK_WAIT_MS, markOfBoot, type SyncedMark, writeMark} from './mark.js';
+import {LOCK_WAIT_MS, MarkOfBoot, type SyncedMark} from './mark.js';
 import {PaymentLocks} from './payment-locks.js';
 import {redactClosed, syncBlanks} from './redaction.js';
 import type {IndexedReferences} from './references.js';
@@ -52,15 +52,20 @@ export interface JournalOptions {
   /** How long to wait for another process's lock, ms. */
   readonly lockWaitMs?: number;
   readonly segmentBytes?: number;
-  /** A checkpoint is refreshed after so many records, or as many as payments are open: amortised constant. */
+  /** A checkpoint is refreshed after so many records, or twice as many as payments are open: amortised constant. */
   readonly checkpointRecords?: number;
   /** Digest of the machine this runs on (`machineDigest`); null where it has no name. */
   readonly machine?: string | null;
 }
 
-const CHECKPOINT_RECORDS = 256;
-/** The part of it that is a long tail when a process ends. */
-const LONG_TAIL = 4;
+const CHECKPOINT_RECORDS = 512;
+/**
+ * Of an open payment a checkpoint holds about as much as two of its records. Before so many have come for each, reading
+ * a new one would take as long as reading on from the old one.
+ */
+const RECORDS_OF_PAYMENT = 2;
+/** What is a long tail when a process ends: the next one, which may be short, would begin by reading it. */
+const LONG_TAIL = {part: 8, ofPayment: 1};
 
 /**
  * What is done when a table of the index is not what it was: it may have been replaced by another process, which wrote
@@ -83,6 +88,7 @@ export class FileJournal implements Journal {
   readonly #machine: string | null;
   readonly #keys: DeviceKeys;
   readonly #lock: FileLock;
+  readonly #mark: MarkOfBoot;
   readonly #payments: PaymentLocks;
   readonly #writer: SegmentWriter;
   readonly #checkpointRecords: number;
@@ -92,7 +98,7 @@ export class FileJournal implements Journal {
   #shown: Fold | null = null;
   /** A table of the index did not verify: neither it nor the checkpoint that names it is believed. */
   #distrust = false;
-  /** After a checkpoint that could not be written, the record from which on it is tried again. */
+  /** The record from which on it is asked again whether it is time for a checkpoint. */
   #nextCheckpoint = 0;
   #waiting: Waiting[] = [];
   #draining = false;
@@ -113,6 +119,7 @@ export class FileJournal implements Journal {
     this.#machine = options.machine ?? null;
     this.#keys = readKeys(options.storage, options.directory);
     this.#lock = new FileLock(options.storage.openLock(join(directory, 'lock')));
+    this.#mark = new MarkOfBoot(this.#lock.file, options.clock.boot);
     this.#payments = new PaymentLocks(options.storage, join(directory, 'attempts'));
     this.#writer = new SegmentWriter(options.storage, directory, options.segmentBytes);
     this.#checkpointRecords = options.checkpointRecords ?? CHECKPOINT_RECORDS;
@@ -214,14 +221,14 @@ export class FileJournal implements Journal {
   }
 
   async *history(): AsyncIterable<HistoryEntry> {
-    yield* readHistory(this.#source, this.#currentMark());
+    yield* readHistory(this.#source, this.#mark.read());
   }
 
   verify(): Promise<JournalHealth> {
     return this.#aloneWith(() => {
       const {health} = this.#viewLocked();
       if (!health.ok) return health;
-      return verifyAll(this.#storage, this.#directory, this.#keys, this.#currentMark());
+      return verifyAll(this.#storage, this.#directory, this.#keys, this.#mark.read());
     });
   }
 
@@ -345,7 +352,7 @@ export class FileJournal implements Journal {
     const {bytes, scanned, end} = encodeCommit(this.#keys, from, events, records);
     this.#writer.append(fold.position, from, bytes, events);
     try {
-      this.#mark(end.segment, end.offset);
+      this.#mark.write(end.segment, end.offset);
     } catch (error) {
       // Synced, but not acknowledged: whether it stands depends on who opens the journal next.
       throw writeFailed(error, this.#lock.file.path);
@@ -389,10 +396,9 @@ export class FileJournal implements Journal {
    * Lets go of closed payments and refreshes the checkpoint, if it is time. The records are durable and told; a
    * checkpoint is a cache, so that a fault here only means that the next start reads more.
    */
-  #checkpoint(records = this.#checkpointRecords): void {
+  #checkpoint(isLong = (fold: Fold): boolean => this.#isLongEnough(fold)): void {
     const fold = this.#fold;
-    if (fold === null || fold.index === null || fold.position.seq < this.#nextCheckpoint) return;
-    if (fold.tail < Math.max(records, fold.state.payments.size)) return;
+    if (fold === null || fold.index === null || !isLong(fold)) return;
     // A segment that is begun and empty holds no record a checkpoint could stand after.
     if (fold.position.offset === 0) return;
     // Another process wrote a newer checkpoint: what would be written here names tables that it removed.
@@ -414,17 +420,32 @@ export class FileJournal implements Journal {
     }
   }
 
+  /** Counting takes as long as there are payments, so that it is not done each time. */
+  #isLongEnough(fold: Fold): boolean {
+    const {tail, position} = fold;
+    if (tail < this.#checkpointRecords || position.seq < this.#nextCheckpoint) return false;
+    const missing = countStaying(fold) * RECORDS_OF_PAYMENT - tail;
+    if (missing <= 0) return true;
+    // Each record brings it nearer by one, and one that closes a payment by as many more.
+    this.#nextCheckpoint = position.seq + Math.max(missing / (1 + RECORDS_OF_PAYMENT), tail / 8);
+    return false;
+  }
+
   /** A process that wrote leaves no long tail for the next one to read. Best effort: nobody waits for it. */
   #checkpointAtClose(): void {
     const fold = this.#fold;
     if (!this.#wrote || this.#failed !== null || fold === null || !this.#lock.tryLock()) return;
     try {
-      const mark = this.#currentMark();
+      const mark = this.#mark.read();
       const {segment, offset} = fold.position;
       const newest = mark?.segment === segment && mark.offset === offset && this.#lock.isCurrent();
       // A repair that was cut off has its mark and caches still to put in place: what we know is of the old files.
       const replaced = isBeingRepaired(this.#storage, this.#directory) || !this.#writer.isCurrent();
-      if (newest && !replaced) this.#checkpoint(this.#checkpointRecords / LONG_TAIL);
+      const {part, ofPayment} = LONG_TAIL;
+      const long = this.#checkpointRecords / part;
+      if (newest && !replaced) {
+        this.#checkpoint((one) => one.tail >= Math.max(long, countStaying(one) * ofPayment));
+      }
     } catch {
       // The mark could not be read: the next process will say so.
     } finally {
@@ -477,12 +498,12 @@ export class FileJournal implements Journal {
   /** Folds what is durable, without changing a byte. */
   #refreshUnlocked(): Fold {
     this.#refuseHalfRepaired();
-    const mark = this.#currentMark();
+    const mark = this.#mark.read();
     const fold = this.#current(false);
     this.#load(fold, mark, (one) => {
       if (one.index === null) dropClosed(one);
     });
-    if (mark === null && this.#currentMark() !== null) {
+    if (mark === null && this.#mark.read() !== null) {
       // The first writer of this boot came between: only what lies before its mark is durable.
       this.#forget();
       return this.#refreshUnlocked();
@@ -494,7 +515,8 @@ export class FileJournal implements Journal {
   /** Folds what others wrote, and cuts what nobody was ever told was safe. Returns the records that tell of it. */
   #refreshLocked(): readonly EventBody[] {
     this.#refuseHalfRepaired();
-    const mark = this.#currentMark();
+    const mark = this.#mark.read();
+    if (this.#isAtTheEnd(mark)) return [];
     // Somebody put other files in place of those we read: a repair, a backup.
     if (!this.#writer.isCurrent()) this.#forget();
     // Closed payments were only counted, while we had no lock.
@@ -508,6 +530,19 @@ export class FileJournal implements Journal {
       this.#forget();
       return this.#catchUp(mark);
     }
+  }
+
+  /**
+   * True when this process wrote last and nobody has begun anything since: what is known is all there is. Asked of the
+   * files themselves each time; else everything is looked at in turn.
+   */
+  #isAtTheEnd(mark: SyncedMark | null): boolean {
+    const fold = this.#fold;
+    if (fold === null || fold.index === null || !fold.checked || fold.redactable.size > 0) return false;
+    const {position} = fold;
+    if (mark?.segment !== position.segment || mark.offset !== position.offset) return false;
+    if (!this.#writer.endsAt(position) || this.#isCloned(fold)) return false;
+    return this.#begunAfter(fold, false).length === 0;
   }
 
   #catchUp(mark: SyncedMark | null): readonly EventBody[] {
@@ -550,7 +585,7 @@ export class FileJournal implements Journal {
     if (unmarked) {
       // Nothing says that the last writer of this boot, if there was one, synced what stands here.
       file.sync();
-      this.#mark(segment, offset);
+      this.#mark.write(segment, offset);
     }
     return recovered;
   }
@@ -591,7 +626,7 @@ export class FileJournal implements Journal {
   /** Every record up to the first damage, if there is any: whoever asked for a view knows of it. */
   *#readable(): Generator<HistoryEntry> {
     try {
-      yield* readHistory(this.#source, this.#currentMark());
+      yield* readHistory(this.#source, this.#mark.read());
     } catch (error) {
       if (!(error instanceof StowpayError) || error.condition !== 'journal') throw error;
     }
@@ -618,14 +653,6 @@ export class FileJournal implements Journal {
 
   get #source(): Source {
     return {storage: this.#storage, directory: this.#directory, key: this.#keys.mac};
-  }
-
-  #currentMark(): SyncedMark | null {
-    return markOfBoot(this.#lock.file, this.#clock.boot);
-  }
-
-  #mark(segment: string, offset: number): void {
-    writeMark(this.#lock.file, {boot: this.#clock.boot, segment, offset});
   }
 }
 

@@ -1,4 +1,4 @@
-import {createHmac} from 'node:crypto';
+import {hmac} from './hmac.js';
 
 /**
  * A journal line, written so that everything needed to verify it is a slice at a known place:
@@ -28,12 +28,12 @@ export interface LineSlices {
 
 /** base64url HMAC-SHA-256. */
 export function macOf(key: Buffer, rec: Uint8Array): string {
-  return createHmac('sha256', key).update(rec).digest('base64url');
+  return hmac(key, rec);
 }
 
 /** Salted by the key and the place, so that equal data gives different digests and none can be guessed without the key. */
 export function privateDigest(key: Buffer, seq: number, base64: string): string {
-  return createHmac('sha256', key).update(`private ${seq} `).update(base64).digest('base64url');
+  return hmac(key, Buffer.from(`private ${seq} ${base64}`, 'latin1'));
 }
 
 /** One line with its newline, and the MAC the next record names as `prev`. */
@@ -42,11 +42,59 @@ export function encodeLine(
   rec: string,
   privateBase64: string | null,
 ): {bytes: Buffer; mac: string} {
-  const recBytes = Buffer.from(rec, 'utf8');
-  const mac = macOf(key, recBytes);
-  const middle = privateBase64 === null ? '' : `","private":"${privateBase64}`;
-  const head = Buffer.from(`{"mac":"${mac}${middle}","rec":`, 'latin1');
-  return {bytes: Buffer.concat([head, recBytes, LINE_TAIL]), mac};
+  const lines = new Lines(key, 1);
+  const {mac} = lines.add(rec, privateBase64);
+  return {bytes: lines.bytes(), mac};
+}
+
+/** A guess of what a line takes; more is found when it is needed. */
+const LINE_BYTES = 2048;
+/** A UTF-16 unit is at most so many bytes of UTF-8. */
+const WIDEST_UNIT = 3;
+
+/** Lines in a row, each written once, at its place. */
+export class Lines {
+  readonly #key: Buffer;
+  #room: Buffer;
+  #length = 0;
+
+  constructor(key: Buffer, expected: number) {
+    this.#key = key;
+    this.#room = Buffer.allocUnsafe(expected * LINE_BYTES);
+  }
+
+  /** Bytes so far. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Adds a line. Returns the MAC the next record names as `prev`, and the byte at which the private part stands. */
+  add(rec: string, privateBase64: string | null): {readonly mac: string; readonly private: number} {
+    const start = this.#length;
+    const privateStart = start + AFTER_MAC + PRIVATE_START.length;
+    const recStart =
+      (privateBase64 === null ? start + AFTER_MAC : privateStart + privateBase64.length) + REC_START.length;
+    this.#grow(recStart + rec.length * WIDEST_UNIT + LINE_TAIL.length);
+    const room = this.#room;
+    const recEnd = recStart + room.write(rec, recStart, 'utf8');
+    const mac = macOf(this.#key, room.subarray(recStart, recEnd));
+    const middle = privateBase64 === null ? '' : `","private":"${privateBase64}`;
+    room.write(`{"mac":"${mac}${middle}","rec":`, start, 'latin1');
+    room.set(LINE_TAIL, recEnd);
+    this.#length = recEnd + LINE_TAIL.length;
+    return {mac, private: privateStart};
+  }
+
+  bytes(): Buffer {
+    return this.#room.subarray(0, this.#length);
+  }
+
+  #grow(needed: number): void {
+    if (needed <= this.#room.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(needed, this.#room.length * 2));
+    larger.set(this.bytes());
+    this.#room = larger;
+  }
 }
 
 const LINE_TAIL = Buffer.from('}\n');

@@ -15,9 +15,13 @@ const MARK_BYTES = 256;
 
 /** Writes the mark into the lock file. Not synced: it means something in this boot only. */
 export function writeMark(file: LockFile, mark: SyncedMark): void {
+  file.write(0, encodeMark(mark));
+}
+
+function encodeMark(mark: SyncedMark): Buffer {
   const body = JSON.stringify(mark);
   const text = `${crc32(body).toString(16).padStart(8, '0')} ${body}`;
-  file.write(0, Buffer.from(`${text.padEnd(MARK_BYTES - 1)}\n`, 'utf8'));
+  return Buffer.from(`${text.padEnd(MARK_BYTES - 1)}\n`, 'utf8');
 }
 
 /** How long to wait for another process's lock, ms, where nobody says otherwise. */
@@ -31,7 +35,10 @@ export function markOfBoot(file: LockFile, boot: string): SyncedMark | null {
 
 /** The mark, or null when there is none or a writer was seen in the middle of changing it. */
 export function readMark(file: LockFile): SyncedMark | null {
-  const bytes = file.read(0, MARK_BYTES);
+  return decodeMark(file.read(0, MARK_BYTES));
+}
+
+function decodeMark(bytes: Buffer): SyncedMark | null {
   if (bytes.length < MARK_BYTES) return null;
   const text = bytes.toString('utf8').trimEnd();
   const body = text.slice(9);
@@ -40,5 +47,35 @@ export function readMark(file: LockFile): SyncedMark | null {
     return JSON.parse(body) as SyncedMark;
   } catch {
     return null;
+  }
+}
+
+/** The mark of this boot as one process sees it. What it wrote or read last is not taken apart again while it stands there. */
+export class MarkOfBoot {
+  readonly #file: LockFile;
+  readonly #boot: string;
+  #known: {readonly bytes: Buffer; readonly mark: SyncedMark | null} | null = null;
+
+  constructor(file: LockFile, boot: string) {
+    this.#file = file;
+    this.#boot = boot;
+  }
+
+  /** Null when there is none of this boot: an older one says nothing. */
+  read(): SyncedMark | null {
+    const bytes = this.#file.read(0, MARK_BYTES);
+    if (this.#known?.bytes.equals(bytes) !== true) {
+      const mark = decodeMark(bytes);
+      this.#known = {bytes, mark: mark?.boot === this.#boot ? mark : null};
+    }
+    return this.#known?.mark ?? null;
+  }
+
+  write(segment: string, offset: number): void {
+    const mark = {boot: this.#boot, segment, offset};
+    const bytes = encodeMark(mark);
+    this.#known = null;
+    this.#file.write(0, bytes);
+    this.#known = {bytes, mark};
   }
 }

@@ -7,6 +7,7 @@ import type {Storage, StorageFile} from '../storage/storage.js';
  * Selling stops until it is whole again.
  */
 const RESERVE_BYTES = 256 * 1024;
+const RESERVE = 'reserve';
 
 /** Records that begin or extend a sale: never written into the reserve. */
 const SELLING: ReadonlySet<EventType> = new Set<EventType>([
@@ -17,10 +18,11 @@ const SELLING: ReadonlySet<EventType> = new Set<EventType>([
 
 /** Fills the reserve if it is not whole. Throws the disk's error (ENOSPC) when there is no room for it. */
 export function fillReserve(storage: Storage, directory: string): void {
+  const there = storage.sizeOf(join(directory, RESERVE)) ?? 0;
+  if (there >= RESERVE_BYTES) return;
   const file = openReserve(storage, directory);
   try {
     const size = file.size();
-    if (size >= RESERVE_BYTES) return;
     file.write(size, Buffer.alloc(RESERVE_BYTES - size, 0x2e));
     file.sync();
   } finally {
@@ -47,7 +49,7 @@ export function sells(types: Iterable<EventType>): boolean {
 }
 
 function openReserve(storage: Storage, directory: string): StorageFile {
-  const path = join(directory, 'reserve');
+  const path = join(directory, RESERVE);
   try {
     return storage.open(path);
   } catch (error) {

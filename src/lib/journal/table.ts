@@ -18,6 +18,12 @@ export const PAGE_BYTES = 4096;
 /** Keys are ASCII and compare as strings; values are small JSON. */
 export type Entry = readonly [key: string, value: unknown];
 
+/** An entry as it stands in a table: one line of JSON, all ASCII. */
+export interface Line {
+  readonly key: string;
+  readonly text: string;
+}
+
 /** What a checkpoint says of a table. */
 export interface TableInfo {
   readonly name: string;
@@ -37,22 +43,22 @@ interface Page {
   readonly next: string | null;
 }
 
-/** Writes a table durably. `entries` are sorted and each fits a page; there is at least one. */
+/** Writes a table durably. `lines` are sorted by their keys and each fits a page; there is at least one. */
 export function writeTable(
   storage: Storage,
   directory: string,
   key: Buffer,
   name: string,
   level: number,
-  entries: readonly Entry[],
+  lines: readonly Line[],
 ): TableInfo {
-  const pages = paginate(entries);
-  const buffers = pages.map((lines, page) => {
-    const next = pages[page + 1]?.[0]?.[0] ?? null;
-    return encodePage(key, name, page, next, lines);
+  const pages = paginate(lines);
+  const buffers = pages.map((own, page) => {
+    const next = pages[page + 1]?.[0]?.key ?? null;
+    return encodePage(key, name, page, next, own);
   });
   replaceDurable(storage, join(directory, name), Buffer.concat(buffers));
-  return {name, level, pages: pages.length, spans: spansOf(entries)};
+  return {name, level, pages: pages.length, spans: spansOf(lines)};
 }
 
 /** False when no key that begins with `prefix` can be in the table. */
@@ -113,9 +119,11 @@ export class Table {
     return null;
   }
 
-  /** Every entry, in order. */
-  *entries(): Generator<Entry> {
-    for (let index = 0; index < this.info.pages; index += 1) yield* this.#read(index).entries;
+  /** Every entry as it stands here, in order. */
+  *lines(): Generator<Line> {
+    for (let index = 0; index < this.info.pages; index += 1) {
+      for (const text of this.#verified(index).lines) yield {key: keyOfLine(text), text};
+    }
   }
 
   close(): void {
@@ -149,6 +157,12 @@ export class Table {
   }
 
   #read(index: number): Page {
+    const {next, lines} = this.#verified(index);
+    // What verifies is what we wrote: from here on it parses.
+    return {next: JSON.parse(next) as string | null, entries: lines.map((line) => JSON.parse(line) as Entry)};
+  }
+
+  #verified(index: number): {readonly next: string; readonly lines: readonly string[]} {
     const text = this.#bytes(index).toString('latin1');
     const [head = '', ...lines] = text.trimEnd().split('\n');
     const found = /^\{"page":(\d+),"next":(null|"(?:[^"\\]|\\.)*"),"mac":"([\w-]{43})"\}$/.exec(head);
@@ -157,8 +171,7 @@ export class Table {
     if (pageMac(this.#key, this.info.name, index, next, lines.join('\n')) !== found[3]) {
       throw this.#broken(index);
     }
-    // What verifies is what we wrote: from here on it parses.
-    return {next: JSON.parse(next) as string | null, entries: lines.map((line) => JSON.parse(line) as Entry)};
+    return {next, lines};
   }
 
   #bytes(index: number): Buffer {
@@ -178,18 +191,18 @@ const HEAD_BYTES = 100;
 const LONGEST_KEY = 512;
 const ROOM = PAGE_BYTES - HEAD_BYTES - LONGEST_KEY;
 
-function paginate(entries: readonly Entry[]): readonly (readonly Entry[])[] {
-  const pages: Entry[][] = [];
-  let page: Entry[] = [];
+function paginate(lines: readonly Line[]): readonly (readonly Line[])[] {
+  const pages: Line[][] = [];
+  let page: Line[] = [];
   let used = 0;
-  for (const entry of entries) {
-    const bytes = lineOf(entry).length + 1;
+  for (const line of lines) {
+    const bytes = line.text.length + 1;
     if (used + bytes > ROOM && page.length > 0) {
       pages.push(page);
       page = [];
       used = 0;
     }
-    page.push(entry);
+    page.push(line);
     used += bytes;
   }
   pages.push(page);
@@ -201,9 +214,9 @@ function encodePage(
   name: string,
   index: number,
   next: string | null,
-  entries: readonly Entry[],
+  lines: readonly Line[],
 ): Buffer {
-  const body = entries.map(lineOf).join('\n');
+  const body = lines.map(({text}) => text).join('\n');
   const nextText = JSON.stringify(next);
   const mac = pageMac(key, name, index, nextText, body);
   const head = `{"page":${index},"next":${nextText},"mac":"${mac}"}`;
@@ -216,18 +229,24 @@ function pageMac(key: Buffer, name: string, index: number, next: string, body: s
   return macOf(key, Buffer.from(`index ${name} ${index} ${next}\n${body}`, 'latin1'));
 }
 
-/** One line, all ASCII. */
-function lineOf(entry: Entry): string {
-  return JSON.stringify(entry).replace(/[\u007f-\uffff]/g, escaped);
+export function lineOf(entry: Entry): Line {
+  return {key: entry[0], text: JSON.stringify(entry).replace(/[\u007f-\uffff]/g, escaped)};
+}
+
+/** The key of an entry that verified, without the rest of it. */
+function keyOfLine(text: string): string {
+  const end = text.indexOf('",');
+  const plain = text.slice(2, end);
+  return end < 0 || plain.includes('\\') ? (JSON.parse(text) as Entry)[0] : plain;
 }
 
 function escaped(unit: string): string {
   return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
-function spansOf(entries: readonly Entry[]): TableInfo['spans'] {
+function spansOf(lines: readonly Line[]): TableInfo['spans'] {
   const spans: Record<string, [string, string]> = {};
-  for (const [key] of entries) {
+  for (const {key} of lines) {
     const kind = key.slice(0, 1);
     const span = spans[kind];
     if (span === undefined) spans[kind] = [key, key];

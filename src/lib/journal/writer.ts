@@ -29,9 +29,14 @@ export class SegmentWriter {
 
   /** False when the file it has open is not the one of that name any more. */
   isCurrent(): boolean {
-    if (this.#file === null || this.#file.isCurrent()) return true;
+    if (this.#file === null || this.#file.sizeIfCurrent() !== null) return true;
     this.close();
     return false;
+  }
+
+  /** True when it has the segment open, that is still the file of this name, and it ends at the position. */
+  endsAt({segment, offset}: Position): boolean {
+    return this.#file?.path === join(this.#directory, segment) && this.#file.sizeIfCurrent() === offset;
   }
 
   /** Where the next commit goes: the position itself, or the start of a new segment when this one is full. */

@@ -18,7 +18,7 @@ import {
 } from 'node:fs';
 import {dirname} from 'node:path';
 import {openLockFile} from './lock-file.js';
-import {names} from './names.js';
+import {type FileIdentity, identityOf, sizeIfNamed} from './names.js';
 import type {Storage, StorageFile} from './storage.js';
 
 /** The real file system. Synchronous calls: twice as fast here as asynchronous ones, and nothing runs in between. */
@@ -40,6 +40,10 @@ export const disk: Storage = {
   },
   has(path) {
     return existsSync(path);
+  },
+  sizeOf(path) {
+    const found = statSync(path, {throwIfNoEntry: false});
+    return found === undefined ? null : found.size;
   },
   readFile(path) {
     return unlessMissing(() => readFileSync(path));
@@ -77,6 +81,7 @@ export function makePath(directory: string): void {
 }
 
 function diskFile(path: string, fd: number): StorageFile {
+  let identity: FileIdentity | null = null;
   return {
     path,
     size: () => fstatSync(fd).size,
@@ -84,7 +89,10 @@ function diskFile(path: string, fd: number): StorageFile {
     write: (offset, bytes) => writeFully(fd, offset, bytes),
     sync: () => fdatasyncSync(fd),
     truncate: (size) => ftruncateSync(fd, size),
-    isCurrent: () => names(path, fd),
+    sizeIfCurrent: () => {
+      identity ??= identityOf(fd);
+      return sizeIfNamed(path, identity);
+    },
     close: () => closeSync(fd),
   };
 }

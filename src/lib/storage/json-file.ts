@@ -46,3 +46,53 @@ export function openJsonFile<T>(storage: Storage, path: string, empty: T, tempor
   low.read();
   return low;
 }
+
+/** What a file that proves itself begins with, as the body follows it. */
+const SIGNED_HEAD = /^\{"mac":"([\w-]{43})","body":$/;
+const HEAD_BYTES = 60;
+const SIGNED_TAIL = '}\n';
+
+/**
+ * The same over a file that proves itself: `{"mac":"…","body":…}`. The MAC covers the bytes of the body as they stand
+ * there, so it needs no canonical form, and nothing is parsed that does not verify. What does not, reads as null.
+ */
+class SignedJsonAdapter<T> implements SyncAdapter<T> {
+  readonly #storage: Storage;
+  readonly #path: string;
+  readonly #mac: (body: Buffer) => string;
+
+  constructor(storage: Storage, path: string, mac: (body: Buffer) => string) {
+    this.#storage = storage;
+    this.#path = path;
+    this.#mac = mac;
+  }
+
+  read(): T | null {
+    const bytes = this.#storage.readFile(this.#path);
+    if (bytes === null) return null;
+    const head = SIGNED_HEAD.exec(bytes.toString('latin1', 0, HEAD_BYTES));
+    const bodyEnd = bytes.length - SIGNED_TAIL.length;
+    if (head === null || bytes.toString('latin1', bodyEnd) !== SIGNED_TAIL) return null;
+    const body = bytes.subarray(HEAD_BYTES, bodyEnd);
+    return this.#mac(body) === head[1] ? (JSON.parse(body.toString('utf8')) as T) : null;
+  }
+
+  write(data: T): void {
+    const body = Buffer.from(JSON.stringify(data), 'utf8');
+    const head = Buffer.from(`{"mac":"${this.#mac(body)}","body":`, 'latin1');
+    replaceDurable(
+      this.#storage,
+      this.#path,
+      Buffer.concat([head, body, Buffer.from(SIGNED_TAIL, 'latin1')]),
+    );
+  }
+}
+
+/** A JSON document kept with lowdb that only who has the key can have written. Not read yet: `read()` fills `data`. */
+export function signedJsonFile<T>(
+  storage: Storage,
+  path: string,
+  mac: (body: Buffer) => string,
+): LowSync<T | null> {
+  return new LowSync<T | null>(new SignedJsonAdapter<T | null>(storage, path, mac), null);
+}

@@ -1,6 +1,6 @@
 import {closeSync, constants, openSync, readSync, writeSync} from 'node:fs';
 import {createRequire} from 'node:module';
-import {names} from './names.js';
+import {identityOf, sizeIfNamed} from './names.js';
 import type {LockFile} from './storage.js';
 
 /** What fs-native-extensions gives us of the kernel's open-file-description locks. */
@@ -20,6 +20,7 @@ function locks(): NativeLocks {
 /** A lock file on the real disk, held as OFD locks: never stale, seen across containers that share the directory. */
 export function openLockFile(path: string): LockFile {
   const {fd, readOnly} = openFile(path);
+  const identity = identityOf(fd);
   return {
     path,
     readOnly,
@@ -29,13 +30,13 @@ export function openLockFile(path: string): LockFile {
     },
     unlock: (offset, length) => locks().unlock(fd, offset, length),
     read: (offset, length) => {
-      const buffer = Buffer.alloc(length);
+      const buffer = Buffer.allocUnsafe(length);
       return buffer.subarray(0, readSync(fd, buffer, 0, length, offset));
     },
     write: (offset, bytes) => {
       writeSync(fd, bytes, 0, bytes.length, offset);
     },
-    isCurrent: () => names(path, fd),
+    isCurrent: () => sizeIfNamed(path, identity) !== null,
     close: () => closeSync(fd),
   };
 }

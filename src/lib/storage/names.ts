@@ -1,9 +1,18 @@
 import {fstatSync, statSync} from 'node:fs';
 
-/** True while the path names the very file that is open: not renamed, removed or replaced since. */
-export function names(path: string, fd: number): boolean {
-  const named = statSync(path, {throwIfNoEntry: false});
-  if (named === undefined) return false;
-  const held = fstatSync(fd);
-  return held.ino === named.ino && held.dev === named.dev;
+/** What a file is, whatever it is called. While it is open nothing else can become it. */
+export interface FileIdentity {
+  readonly ino: bigint;
+  readonly dev: bigint;
+}
+
+export function identityOf(fd: number): FileIdentity {
+  const {ino, dev} = fstatSync(fd, {bigint: true});
+  return {ino, dev};
+}
+
+/** The size of the file of this name if it is that very file: not renamed, removed or replaced since; else null. */
+export function sizeIfNamed(path: string, {ino, dev}: FileIdentity): number | null {
+  const named = statSync(path, {bigint: true, throwIfNoEntry: false});
+  return named !== undefined && named.ino === ino && named.dev === dev ? Number(named.size) : null;
 }

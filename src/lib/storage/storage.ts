@@ -9,8 +9,8 @@ export interface StorageFile {
   /** Afterwards everything written to this file survives a power cut (fdatasync). */
   sync(): void;
   truncate(size: number): void;
-  /** False when the path names another file by now (or none): what is written here, nobody would find. */
-  isCurrent(): boolean;
+  /** Its size; null when the path names another file by now (or none): what is written here, nobody would find. */
+  sizeIfCurrent(): number | null;
   close(): void;
 }
 
@@ -50,6 +50,8 @@ export interface Storage {
   openLock(path: string): LockFile;
   /** True when something of this name is there. */
   has(path: string): boolean;
+  /** The size of a file; null when there is none of this name. */
+  sizeOf(path: string): number | null;
   /** Whole content; null when there is no such file. */
   readFile(path: string): Buffer | null;
   /** Afterwards names created, renamed or removed in the directory survive a power cut. */
