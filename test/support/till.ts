@@ -7,13 +7,15 @@ import {type NextCard, presentNext} from '../../src/lib/sandbox/reader/directory
 import type {Collected, CollectRequest} from '../../src/lib/terminal/collect.js';
 import type {ForwardResult} from '../../src/lib/terminal/forward/result.js';
 import {temporaryDirectory} from './directories.js';
-import {type Fate, type Hit, openProxy} from './proxy.js';
+import {type Fate, type Hit, type Line, openProxy} from './proxy.js';
 
 /** A kiosk in this process: the real terminal, journal, reader stack and gateway, and a standalone sandbox API. */
 export interface Till {
   readonly directory: string;
   readonly api: SandboxApi;
   readonly network: SandboxNetwork;
+  /** What is between the till and the API; null where nothing is. */
+  readonly line: Line | null;
   /** A fresh terminal, as a new process would open it. */
   open(options?: OpenOptions): Promise<Terminal>;
   /** Opens, acts, closes. */
@@ -46,12 +48,12 @@ export async function openTill(clock?: Clock, fateOf?: (hit: Hit) => Fate): Prom
     dir: join(world, 'api'),
     ...(clock === undefined ? {} : {now: () => clock.now()}),
   });
-  const network = fateOf === undefined ? null : await openProxy(api.url, fateOf);
+  const line = fateOf === undefined ? null : await openProxy(api.url, fateOf);
   const open = (options: OpenOptions = {}): Promise<Terminal> =>
     openTerminal({
       dataDirectory: {value: directory, from: 'test'},
       profile: {value: 'sandbox', from: 'test'},
-      env: {STOWPAY_SANDBOX_API: network?.url ?? api.url},
+      env: {STOWPAY_SANDBOX_API: line?.url ?? api.url},
       deadlines: {connect_ms: 500, total_ms: 700},
       lockWaitMs: 5000,
       ...(clock === undefined ? {} : {clock}),
@@ -70,14 +72,15 @@ export async function openTill(clock?: Clock, fateOf?: (hit: Hit) => Fate): Prom
     directory,
     api,
     network: sandboxNetwork(world),
+    line,
     open,
     run,
     collect: (request = {}) => run((terminal) => terminal.collect({...SALE, ...request})),
     forward: () => run((terminal) => terminal.forward({names: [], limit: null, dryRun: false})),
     present: (card) => presentNext(join(world, 'reader'), card),
-    settle: async () => network?.settle(),
+    settle: async () => line?.settle(),
     close: async () => {
-      network?.close();
+      line?.close();
       await api.close();
     },
   };

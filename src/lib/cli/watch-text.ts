@@ -1,5 +1,6 @@
 import {formatAmount} from '../core/money.js';
-import type {Doing, ForwarderEvent, QueueNow} from '../terminal/forward/watch.js';
+import type {Doing} from '../terminal/forward/keep-forwarding.js';
+import type {ForwarderEvent, QueueNow} from '../terminal/forward/watch.js';
 import {OUTCOME_WORDS, outcomePaint} from './forward-text.js';
 import type {Look} from './look.js';
 import {amountsText, cardText, plural, timeText} from './payment-text.js';
@@ -26,7 +27,12 @@ export function eventText(look: Look, event: ForwarderEvent): string {
 
 /** What the service manager shows of it. */
 export function doingText(doing: Doing, queue: QueueNow): string {
-  const words = {sending: 'Forwarding', idle: 'Waiting', offline: 'No network'} as const;
+  const words = {
+    sending: 'Forwarding',
+    idle: 'Waiting',
+    offline: 'No network',
+    blocked: 'Waiting for the journal',
+  } as const;
   return `${words[doing]}; ${queueText(queue)}.`;
 }
 

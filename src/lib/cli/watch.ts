@@ -1,5 +1,6 @@
 import {type ErrorCode, StowpayError} from '../core/errors.js';
-import type {Doing, QueueNow, Watched} from '../terminal/forward/watch.js';
+import type {Doing} from '../terminal/forward/keep-forwarding.js';
+import type {QueueNow, Watched} from '../terminal/forward/watch.js';
 import type {Run} from './base-command.js';
 import {lookOf} from './look.js';
 import {serviceManager} from './systemd.js';

@@ -59,11 +59,13 @@ class Work<P, R> {
   }
 
   async run(): Promise<void> {
-    while (this.#next < this.#payments.length) {
+    for (;;) {
+      // Also after the last one: what the probe tells is how the work ended.
       if (this.#probing !== null) {
         await this.#probing;
         continue;
       }
+      if (this.#next >= this.#payments.length) return;
       const index = this.#next;
       const payment = this.#payments[index] as P;
       this.#next += 1;

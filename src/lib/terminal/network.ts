@@ -17,11 +17,18 @@ export type Reach = Online | {readonly kind: 'offline'; readonly error: ApiError
  * Throws `authentication_failed` when it answers but does not know us.
  */
 export async function reachApi(parts: Parts, signal?: AbortSignal): Promise<Reach> {
-  return reachOf(parts, await parts.gateway.account(signal));
+  return reachOf(parts, await parts.gateway.account(signal), signal);
 }
 
-/** What the answer to "who are we?" means; remembered as the state of the network. Throws as `reachApi` does. */
-export function reachOf(parts: Parts, outcome: Outcome<RemoteAccount>): Reach {
+/**
+ * What the answer to "who are we?" means; remembered as the state of the network, unless the question was given up.
+ * Throws as `reachApi` does.
+ */
+export function reachOf(
+  parts: Parts,
+  outcome: Outcome<RemoteAccount>,
+  signal: AbortSignal | undefined,
+): Reach {
   const at = rfc3339(parts.clock.now());
   switch (outcome.kind) {
     case 'delivered': {
@@ -41,7 +48,7 @@ export function reachOf(parts: Parts, outcome: Outcome<RemoteAccount>): Reach {
     case 'never_sent':
     case 'in_doubt':
     case 'retry':
-      parts.device.setNetwork('offline', at);
+      if (signal?.aborted !== true) parts.device.setNetwork('offline', at);
       return {kind: 'offline', error: outcome.error};
   }
 }

@@ -6,9 +6,18 @@ import {inRounds} from '../rounds.js';
 import {leftoversOf, sweep} from '../sweep.js';
 import {Forwarder, mayFollow} from './forwarder.js';
 import {paced} from './pace.js';
-import {type Ending, type Failure, type ForwardItem, type ForwardResult, item, summary} from './result.js';
+import {
+  type Ending,
+  type Failure,
+  type ForwardItem,
+  type ForwardResult,
+  isSettled,
+  item,
+  summary,
+} from './result.js';
 import {Schedule, timing} from './schedule.js';
 import {duePayments, namedPayments} from './select.js';
+import {timeLimit} from './sleep.js';
 import {waitUntilForwarded} from './wait.js';
 
 export interface ForwardRequest {
@@ -16,7 +25,10 @@ export interface ForwardRequest {
   readonly names: readonly string[];
   readonly limit: number | null;
   readonly dryRun: boolean;
-  /** Wait until nothing is left to send, so long at most, ms; null or absent: send what can be sent now. */
+  /**
+   * Wait until nothing is left to send, so long at most, ms. Null or absent: send what can be sent now. 0 does the same,
+   * and says that the time is over when something is left.
+   */
   readonly waitMs?: number | null;
   readonly onProgress?: (done: number, total: number, item: ForwardItem | null) => void;
   readonly signal?: AbortSignal;
@@ -39,16 +51,28 @@ export async function forward(parts: Parts, request: ForwardRequest): Promise<Fo
   const payments = all.slice(0, request.limit ?? all.length);
   if (request.dryRun) return summary(planned(journal, payments), {dry_run: true});
   const leftovers = named ? [] : leftoversOf(state, parts);
-  const waits = request.waitMs != null;
   if (payments.length === 0 && leftovers.length === 0) return summary([]);
   parts.journals.prepare();
-  const slow = paced(parts);
-  const {items, ending} = waits
-    ? await waitUntilForwarded(slow, journal, payments, {...request, waitMs: request.waitMs ?? 0})
-    : await sendNow(slow, journal, payments, request);
-  const goOn = ending.forwarding_failure == null && request.signal?.aborted !== true && !ending.timed_out;
-  const swept = goOn ? await sweep(slow, journal, leftovers, request.signal) : 0;
-  return summary(items, {...ending, leftovers_canceled: swept});
+  const {signal} = request;
+  const waitMs = request.waitMs ?? null;
+  const limit = waitMs === null || waitMs === 0 ? null : timeLimit(waitMs, signal);
+  const slow = paced(parts, limit?.signal ?? signal);
+  try {
+    const {items, ending} =
+      limit === null
+        ? await sendNow(slow, journal, payments, request)
+        : await waitUntilForwarded(slow, journal, payments, {...request, signal: limit.signal});
+    const timedOut = ending.timed_out === true || (waitMs === 0 && items.some(isUnsettled));
+    const goOn = ending.forwarding_failure == null && signal?.aborted !== true && !timedOut;
+    const swept = goOn ? await sweep(slow, journal, leftovers, signal) : 0;
+    return summary(items, {...ending, timed_out: timedOut, leftovers_canceled: swept});
+  } finally {
+    limit?.release();
+  }
+}
+
+function isUnsettled({outcome}: ForwardItem): boolean {
+  return !isSettled(outcome);
 }
 
 function planned(journal: Journal, payments: readonly Payment[]): readonly ForwardItem[] {

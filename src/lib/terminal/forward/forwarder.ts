@@ -2,11 +2,13 @@ import {type Moment, mustLookFirst} from '../../core/look-first.js';
 import type {Payment} from '../../core/payment.js';
 import type {Journal} from '../../core/ports.js';
 import {askedPause, mayRepeat} from '../../core/retry.js';
+import {rfc3339} from '../../core/time.js';
 import {leftoverIntents} from '../leftovers.js';
 import {type Online, reachApi} from '../network.js';
 import type {Parts} from '../parts.js';
+import {reachableFailure} from './reachable.js';
 import {type Failure, type ForwardItem, failure, left} from './result.js';
-import {type RoundVisit, runRound} from './round.js';
+import {interruption, type RoundVisit, runRound} from './round.js';
 import type {Schedule} from './schedule.js';
 
 export interface ForwarderOptions {
@@ -22,6 +24,15 @@ export interface Pass {
   readonly visits: readonly RoundVisit[];
   readonly lost: Failure | null;
   readonly foreign: Failure | null;
+}
+
+/** What was found out about payments before they are sent. */
+interface LookedUp {
+  /** Local ids of those that must wait, and why. */
+  readonly blocked: ReadonlySet<string>;
+  readonly why: Failure | null;
+  /** Nothing can be sent at all. */
+  readonly lost: Failure | 'interrupted' | null;
 }
 
 /** Sends payments pass by pass and remembers between them who the API says we are, and what was looked up. */
@@ -52,12 +63,12 @@ export class Forwarder {
    * Throws `authentication_failed`.
    */
   async pass(payments: readonly Payment[]): Promise<Pass> {
-    const reach = this.#reached ?? (await this.#reach());
-    if ('lost' in reach) return this.#stay(payments, reach.lost);
-    const {blocked, why} = await this.#lookUp(payments);
-    const free = payments.filter((payment) => !blocked.has(payment.local_id));
-    if (why !== null && free.length === 0) return this.#stay(payments, why);
     const {named, signal, onItem} = this.#options;
+    const reach = this.#reached ?? (await this.#reach());
+    if ('lost' in reach) return {visits: this.#stay(payments, reach.lost), ...this.#lose(reach.lost)};
+    const {blocked, why, lost} = await this.#lookUp(payments);
+    if (lost !== null) return {visits: this.#stay(payments, lost), ...this.#lose(lost)};
+    const free = payments.filter((payment) => !blocked.has(payment.local_id));
     const known = new Map([...this.#known].filter((one): one is [string, string] => one[1] !== null));
     const request = {binding: reach.binding, known, named, signal, onItem};
     const round = await runRound(this.#parts, this.#journal, free, request);
@@ -68,11 +79,65 @@ export class Forwarder {
       : {...round, visits: [...round.visits, ...this.#block(payments, blocked, why)]};
   }
 
-  async #reach(): Promise<Online | {readonly lost: Failure}> {
+  async #reach(): Promise<Online | {readonly lost: Failure | 'interrupted'}> {
     const reach = await reachApi(this.#parts, this.#options.signal);
+    if (this.#interrupted()) return {lost: 'interrupted'};
     if (reach.kind === 'offline') return {lost: failure(reach.error, 'temporary')};
     this.reached(reach);
     return reach;
+  }
+
+  /**
+   * A restored backup forgets what was sent: what may be old is looked up once before it is sent. Where the API works
+   * and only its list cannot be had, those payments are blocked, and no others.
+   */
+  async #lookUp(payments: readonly Payment[]): Promise<LookedUp> {
+    const {signal} = this.#options;
+    const now = this.#now();
+    const unknown = payments.filter(
+      (payment) => !this.#known.has(payment.local_id) && mustLookFirst(payment, now),
+    );
+    const ids = new Set(unknown.map(({local_id}) => local_id));
+    const looked = await leftoverIntents(this.#parts, unknown, now, signal);
+    if (looked.kind === 'unavailable') {
+      const lost = this.#interrupted() ? 'interrupted' : await reachableFailure(this.#parts, signal);
+      return {blocked: ids, why: failure(looked.error, 'temporary'), lost};
+    }
+    for (const localId of ids) this.#known.set(localId, looked.intents.get(localId) ?? null);
+    return {blocked: new Set(), why: null, lost: null};
+  }
+
+  #block(payments: readonly Payment[], blocked: ReadonlySet<string>, why: Failure): readonly RoundVisit[] {
+    const ones = payments.filter(({local_id}) => blocked.has(local_id));
+    for (const {local_id} of ones) this.#options.schedule.failed(local_id, null);
+    return this.#untried(ones, `it could not be looked up before it is sent: ${why.message}`);
+  }
+
+  #interrupted(): boolean {
+    return this.#options.signal?.aborted === true;
+  }
+
+  #stay(payments: readonly Payment[], why: Failure | 'interrupted'): readonly RoundVisit[] {
+    const reason = why === 'interrupted' ? interruption(this.#options.signal) : why.message;
+    return this.#untried(payments, reason);
+  }
+
+  #untried(payments: readonly Payment[], reason: string): readonly RoundVisit[] {
+    return payments.map((payment) => {
+      const item = left(this.#journal, payment, reason);
+      this.#options.onItem(item);
+      return {payment, item, last: null, tried: false, foreign: false};
+    });
+  }
+
+  #lose(lost: Failure | 'interrupted'): Pick<Pass, 'lost' | 'foreign'> {
+    if (lost === 'interrupted') return {lost: null, foreign: null};
+    if (lost.condition === 'temporary') {
+      this.#parts.device.setNetwork('offline', rfc3339(this.#parts.clock.now()));
+      // The next one asks anew who we are: another account may answer when the network is back.
+      this.#reached = null;
+    }
+    return {lost, foreign: null};
   }
 
   #now(): Moment {
@@ -82,57 +147,13 @@ export class Forwarder {
     return {ms, boot: clock.boot, mono: clock.mono()};
   }
 
-  /**
-   * A restored backup forgets what was sent: what may be old is looked up once before it is sent. Where the API does
-   * not tell now, those payments are blocked, and no others.
-   */
-  async #lookUp(
-    payments: readonly Payment[],
-  ): Promise<{readonly blocked: ReadonlySet<string>; readonly why: Failure | null}> {
-    const now = this.#now();
-    const unknown = payments.filter(
-      (payment) => !this.#known.has(payment.local_id) && mustLookFirst(payment, now),
-    );
-    const ids = new Set(unknown.map(({local_id}) => local_id));
-    const looked = await leftoverIntents(this.#parts, unknown, now, this.#options.signal);
-    if (looked.kind === 'unavailable') return {blocked: ids, why: failure(looked.error, 'temporary')};
-    for (const localId of ids) this.#known.set(localId, looked.intents.get(localId) ?? null);
-    return {blocked: new Set(), why: null};
-  }
-
-  #block(payments: readonly Payment[], blocked: ReadonlySet<string>, why: Failure): readonly RoundVisit[] {
-    return payments
-      .filter(({local_id}) => blocked.has(local_id))
-      .map((payment) => {
-        const item = left(
-          this.#journal,
-          payment,
-          `it could not be looked up before it is sent: ${why.message}`,
-        );
-        this.#options.schedule.failed(payment.local_id, null);
-        this.#options.onItem(item);
-        return {payment, item, last: null, tried: false, foreign: false};
-      });
-  }
-
-  #stay(payments: readonly Payment[], lost: Failure): Pass {
-    this.#lose(lost);
-    const visits = payments.map((payment) => {
-      const item = left(this.#journal, payment, lost.message);
-      this.#options.onItem(item);
-      return {payment, item, last: null, tried: false, foreign: false};
-    });
-    return {visits, lost, foreign: null};
-  }
-
-  #lose({condition}: Failure): void {
-    if (condition !== 'temporary') return;
-    this.#parts.device.setNetwork('offline', new Date(this.#parts.clock.now()).toISOString());
-    // The next one asks anew who we are: another account may answer when the network is back.
-    this.#reached = null;
-  }
-
-  #reschedule({payment: {local_id}, item, last, tried, foreign}: RoundVisit): void {
+  #reschedule({
+    payment: {local_id, soft_declines: softDeclines},
+    item,
+    last,
+    tried,
+    foreign,
+  }: RoundVisit): void {
     const {schedule} = this.#options;
     if (foreign) {
       schedule.finished(local_id);
@@ -140,14 +161,14 @@ export class Forwarder {
     }
     switch (item.outcome) {
       case 'left':
-        if (last?.kind === 'declined') schedule.softDeclined(local_id);
+        if (last?.kind === 'declined') schedule.softDeclined(local_id, softDeclines + 1);
         else if (tried) schedule.failed(local_id, askedPause(last));
         break;
       case 'in_doubt':
         if (tried) schedule.failed(local_id, askedPause(last));
         break;
       case 'busy':
-        schedule.failed(local_id, null);
+        if (tried) schedule.busy(local_id);
         break;
       case 'unclaimed':
         schedule.finished(local_id);

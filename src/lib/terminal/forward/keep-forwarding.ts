@@ -1,31 +1,41 @@
+import {StowpayError} from '../../core/errors.js';
 import type {Payment} from '../../core/payment.js';
 import type {Journal} from '../../core/ports.js';
 import {type Backoff, backoffMs} from '../../core/retry.js';
 import type {Parts} from '../parts.js';
-import {Forwarder} from './forwarder.js';
+import {Forwarder, type Pass} from './forwarder.js';
 import {untilReachable} from './reachable.js';
-import type {Failure, ForwardItem} from './result.js';
+import {type Failure, type ForwardItem, failureOf} from './result.js';
 import type {Schedule} from './schedule.js';
 import {sleep} from './sleep.js';
 
 /** How soon a payment that another process stored is seen. Looking costs no network and no write. */
 const LOOK_MS = 500;
+/** Between two looks while the journal cannot be written. */
+const BLOCKED_MS = 1000;
+const IN_VAIN: Backoff = {first_ms: 2_000, cap_ms: 60_000};
+/** Somebody may be watching for a sign of life. */
+const BEAT_MS = 5_000;
 /** A pass is cut into pieces, so that what comes meanwhile is seen. */
 const BATCH = 200;
+
+/** What a forwarder does now. `blocked`: the journal cannot be written just now, so that nothing may be sent. */
+export type Doing = 'sending' | 'idle' | 'offline' | 'blocked';
 
 export interface KeepForwarding {
   readonly schedule: Schedule;
   readonly named: boolean;
+  /** Raised to end it: nothing new is begun, what is in hand is brought to its end. */
   readonly signal: AbortSignal | undefined;
-  /** When it gives up, on the clock of `performance.now()`; null for never. */
-  readonly endsAt: number | null;
   /** What there is to send now, oldest first. */
   select(): Promise<readonly Payment[]>;
   /** Asked when nothing of these is due: the work is done. */
   isOver(payments: readonly Payment[]): boolean;
   onItem(item: ForwardItem): void;
   /** It is alive, and this is what it does. Called at least every few seconds. */
-  onBeat(doing: 'sending' | 'idle' | 'offline', lost: Failure | null): void;
+  onBeat(doing: Doing, lost: Failure | null): void;
+  /** Some payments must not be sent with these credentials. Called once. */
+  onForeign?(foreign: Failure): void;
   /** The API answered again after it did not. */
   onReturn?(): Promise<void>;
   /** Nothing is due; must not throw for what the API does. */
@@ -36,82 +46,137 @@ export interface Kept {
   /** What ended it for good: credentials, the journal. */
   readonly lost: Failure | null;
   readonly foreign: Failure | null;
-  readonly timedOut: boolean;
+  /** Why nothing could be sent when it was ended; null when something could. */
+  readonly hindered: Failure | null;
 }
 
 /**
- * Forwards whenever it can, until the work is over, the time is, the signal is raised, or something fails that no
- * waiting mends. Without network it waits for its return, and then starts anew with what failed because of it.
+ * Forwards whenever it can, until the work is over, the signal is raised, or something fails that no waiting mends.
+ * Without network it waits for its return, and then starts anew with what failed because of it.
+ *
+ * @throws what the journal throws, unless waiting mends it
  */
-export async function keepForwarding(parts: Parts, journal: Journal, work: KeepForwarding): Promise<Kept> {
-  const {schedule, named, signal, endsAt} = work;
-  const onItem = (item: ForwardItem): void => {
-    work.onBeat('sending', null);
-    work.onItem(item);
-  };
-  const forwarder = new Forwarder(parts, journal, {schedule, named, signal, onItem});
-  let foreign: Failure | null = null;
+export function keepForwarding(parts: Parts, journal: Journal, work: KeepForwarding): Promise<Kept> {
+  return new Keeper(parts, journal, work).run();
+}
+
+class Keeper {
+  readonly #parts: Parts;
+  readonly #work: KeepForwarding;
+  readonly #forwarder: Forwarder;
+  #foreign: Failure | null = null;
+  #hindered: Failure | null = null;
   /** So often in a row something stopped a pass although the API answers. */
-  let vain = 0;
-  for (;;) {
-    if (signal?.aborted === true) return {lost: null, foreign, timedOut: false};
-    if (endsAt !== null && performance.now() >= endsAt) return {lost: null, foreign, timedOut: true};
-    const payments = await work.select();
+  #vain = 0;
+
+  constructor(parts: Parts, journal: Journal, work: KeepForwarding) {
+    this.#parts = parts;
+    this.#work = work;
+    const {schedule, named, signal} = work;
+    const onItem = (item: ForwardItem): void => {
+      work.onBeat('sending', null);
+      work.onItem(item);
+    };
+    this.#forwarder = new Forwarder(parts, journal, {schedule, named, signal, onItem});
+  }
+
+  async run(): Promise<Kept> {
+    const {signal} = this.#work;
+    while (signal?.aborted !== true) {
+      const step = await this.#patiently(() => this.#step());
+      if (step === 'over') break;
+      if (step !== 'on') return {lost: step, foreign: this.#foreign, hindered: null};
+    }
+    return {lost: null, foreign: this.#foreign, hindered: this.#hindered};
+  }
+
+  /** Forwards what is due, or waits a little. What ends the work is returned. */
+  async #step(): Promise<'on' | 'over' | Failure> {
+    const {schedule} = this.#work;
+    const payments = await this.#work.select();
     const due = payments.filter(({local_id}) => schedule.isDue(local_id)).slice(0, BATCH);
-    if (due.length === 0) {
-      if (work.isOver(payments)) return {lost: null, foreign, timedOut: false};
-      work.onBeat('idle', null);
-      await work.onIdle?.();
-      const next = schedule.untilNext(payments.map(({local_id}) => local_id)) ?? LOOK_MS;
-      const left = endsAt === null ? LOOK_MS : endsAt - performance.now();
-      await sleep(Math.min(next, LOOK_MS, left), signal);
-      continue;
-    }
-    work.onBeat('sending', null);
-    const pass = await forwarder.pass(due);
-    foreign ??= pass.foreign;
+    if (due.length === 0) return this.#idle(payments);
+    this.#work.onBeat('sending', null);
+    const pass = await this.#forwarder.pass(due);
+    this.#tellForeign(pass);
     if (pass.lost === null) {
-      vain = 0;
-      continue;
+      this.#hindered = null;
+      this.#vain = 0;
+      return 'on';
     }
-    switch (pass.lost.condition) {
-      case 'temporary': {
-        const lost = pass.lost;
-        work.onBeat('offline', lost);
-        const back = await untilReachable(parts, signal, endsAt, () => work.onBeat('offline', lost));
-        if (back === null) continue;
-        forwarder.reached(back.reach);
-        if (back.was_away) {
-          vain = 0;
-          parts.gateway.renew();
-          schedule.reset();
-          await work.onReturn?.();
-        } else {
-          // It answers when it is asked whether it works, and does not work: the same again would only be a burden.
-          vain += 1;
-          await restAfter(parts, vain, work, lost);
-        }
-        break;
-      }
-      case 'locked':
-        await sleep(LOOK_MS, signal);
-        break;
-      default:
-        return {lost: pass.lost, foreign, timedOut: false};
+    if (pass.lost.condition === 'temporary') return this.#offline(pass.lost);
+    return isMendedByWaiting(pass.lost) ? this.#blocked(pass.lost) : pass.lost;
+  }
+
+  async #idle(payments: readonly Payment[]): Promise<'on' | 'over'> {
+    const {schedule, signal} = this.#work;
+    if (this.#work.isOver(payments)) return 'over';
+    this.#work.onBeat('idle', null);
+    await this.#work.onIdle?.();
+    const next = schedule.untilNext(payments.map(({local_id}) => local_id)) ?? LOOK_MS;
+    await sleep(Math.min(next, LOOK_MS), signal);
+    return 'on';
+  }
+
+  async #offline(lost: Failure): Promise<'on'> {
+    const {signal} = this.#work;
+    this.#hindered = lost;
+    const beat = (): void => this.#work.onBeat('offline', lost);
+    const back = await untilReachable(this.#parts, signal, beat);
+    if (back === null) return 'on';
+    // Those from before may be dead and not tell.
+    this.#parts.gateway.renew();
+    this.#forwarder.reached(back.reach);
+    if (!back.was_away) {
+      // It answers when it is asked whether it works, and does not work: the same again would only be a burden.
+      this.#vain += 1;
+      await this.#rest(beat);
+      return 'on';
     }
+    this.#vain = 0;
+    this.#hindered = null;
+    this.#work.schedule.reset();
+    await this.#work.onReturn?.();
+    return 'on';
+  }
+
+  async #rest(beat: () => void): Promise<void> {
+    const [byte = 128] = this.#parts.random(1);
+    const until = performance.now() + backoffMs(IN_VAIN, this.#vain, byte / 255, null);
+    while (performance.now() < until && this.#work.signal?.aborted !== true) {
+      beat();
+      await sleep(Math.min(BEAT_MS, until - performance.now()), this.#work.signal);
+    }
+  }
+
+  /** Another process keeps the journal for itself, or its disk is full: that passes, and nothing was lost. */
+  async #blocked(lost: Failure): Promise<'on'> {
+    this.#hindered = lost;
+    this.#work.onBeat('blocked', lost);
+    await sleep(BLOCKED_MS, this.#work.signal);
+    return 'on';
+  }
+
+  async #patiently(step: () => Promise<'on' | 'over' | Failure>): Promise<'on' | 'over' | Failure> {
+    try {
+      return await step();
+    } catch (error) {
+      if (!(error instanceof StowpayError)) throw error;
+      const failure = failureOf(error);
+      if (isMendedByWaiting(failure)) return this.#blocked(failure);
+      // Refused credentials: what was delivered before must still be told.
+      if (failure.condition === 'credentials') return failure;
+      throw error;
+    }
+  }
+
+  #tellForeign({foreign}: Pass): void {
+    if (foreign === null || this.#foreign !== null) return;
+    this.#foreign = foreign;
+    this.#work.onForeign?.(foreign);
   }
 }
 
-const IN_VAIN: Backoff = {first_ms: 2_000, cap_ms: 60_000};
-/** Somebody may be watching for a sign of life. */
-const BEAT_MS = 5_000;
-
-async function restAfter(parts: Parts, vain: number, work: KeepForwarding, lost: Failure): Promise<void> {
-  const [byte = 128] = parts.random(1);
-  const pause = backoffMs(IN_VAIN, vain, byte / 255, null);
-  const until = Math.min(performance.now() + pause, work.endsAt ?? Number.POSITIVE_INFINITY);
-  while (performance.now() < until && work.signal?.aborted !== true) {
-    work.onBeat('offline', lost);
-    await sleep(Math.min(BEAT_MS, until - performance.now()), work.signal);
-  }
+function isMendedByWaiting({condition, code}: Failure): boolean {
+  return condition === 'locked' || code === 'journal_full';
 }

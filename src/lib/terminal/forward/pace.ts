@@ -3,11 +3,14 @@ import type {Clock, Gateway, Outcome, Random} from '../../core/ports.js';
 import type {Parts} from '../parts.js';
 import {sleep} from './sleep.js';
 
-/** The same parts, with a gateway that keeps to the pace of the profile, on the clock that timers run on. */
-export function paced(parts: Parts): Parts {
+/**
+ * The same parts, with a gateway that keeps to the pace of the profile, on the clock that timers run on. Once `over` is
+ * raised no call waits long for its turn any more.
+ */
+export function paced(parts: Parts, over?: AbortSignal): Parts {
   const {gateway, profile, random} = parts;
   const clock = {mono: () => performance.now()};
-  return {...parts, gateway: pacedGateway(gateway, {rate: rateOf(profile.pace), clock, random, sleep})};
+  return {...parts, gateway: pacedGateway(gateway, {rate: rateOf(profile.pace), clock, random, sleep, over})};
 }
 
 /** Resolves after `ms` milliseconds, or as soon as the signal is raised. Never rejects. */
@@ -18,7 +21,12 @@ export interface PaceOptions {
   readonly clock: Pick<Clock, 'mono'>;
   readonly random: Random;
   readonly sleep: Sleep;
+  /** Raised when the work is to end: a call that gets no turn soon after is given up, unsent. */
+  readonly over?: AbortSignal | undefined;
 }
+
+/** What is in hand when the work is to end may be brought to its end, if only the rate is in the way. */
+const GRACE_MS = 1000;
 
 /**
  * The same gateway, not faster than the rate: every request waits for its turn, first come first served, and after a
@@ -105,19 +113,29 @@ class Pacer {
   /** Resolves when a request may start now, with true; with false as soon as it is given up. */
   private turn(signal: AbortSignal | undefined): Promise<boolean> {
     if (signal?.aborted === true) return Promise.resolve(false);
+    const {over, sleep: pause} = this.options;
     return new Promise((resolve) => {
-      const start = (): void => {
+      const ended = new AbortController();
+      const end = (mayStart: boolean): void => {
+        ended.abort();
         signal?.removeEventListener('abort', giveUp);
-        resolve(true);
+        over?.removeEventListener('abort', giveUpSoon);
+        resolve(mayStart);
       };
+      const start = (): void => end(true);
       const giveUp = (): void => {
+        if (ended.signal.aborted) return;
         this.waiting.splice(this.waiting.indexOf(start), 1);
         if (this.waiting.length === 0) this.asleep?.abort();
-        resolve(false);
+        end(false);
       };
+      const giveUpSoon = (): void => void pause(GRACE_MS, ended.signal).then(giveUp);
       signal?.addEventListener('abort', giveUp, {once: true});
       this.waiting.push(start);
       if (!this.serving) void this.serve();
+      if (ended.signal.aborted) return;
+      if (over?.aborted === true) giveUpSoon();
+      else over?.addEventListener('abort', giveUpSoon, {once: true});
     });
   }
 

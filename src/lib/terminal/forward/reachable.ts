@@ -21,7 +21,7 @@ export interface Return {
 /** Asks the API whether it works at all. Bounded; touches no payment. Throws `authentication_failed`. */
 async function probe(parts: Parts, signal: AbortSignal | undefined): Promise<Probe> {
   const outcome = await parts.gateway.probe(signal);
-  const reach = reachOf(parts, outcome);
+  const reach = reachOf(parts, outcome, signal);
   if (reach.kind === 'online') return {kind: 'reachable', reach};
   return {kind: 'unreachable', error: reach.error, asked_ms: askedPause(outcome)};
 }
@@ -33,6 +33,8 @@ export async function reachableFailure(
 ): Promise<Failure | null> {
   try {
     const found = await probe(parts, signal);
+    // Given up: nothing was found out, and nothing is sent any more.
+    if (signal?.aborted === true) return null;
     return found.kind === 'reachable' || isBusy(found.error) ? null : failure(found.error, 'temporary');
   } catch (error) {
     if (!(error instanceof StowpayError)) throw error;
@@ -53,10 +55,9 @@ const MOST_UNANSWERED = 6;
 const OUT_OF_ORDER: Backoff = {first_ms: 2_000, cap_ms: 60_000};
 
 /**
- * Waits until the API answers, at most until the signal is raised or the time is over. No probe hangs behind another:
- * a new one is begun while earlier ones are still unanswered.
+ * Waits until the API answers, at most until the signal is raised. No probe hangs behind another: a new one is begun
+ * while earlier ones are still unanswered.
  *
- * @param endsAt on the clock of `performance.now()`; null for never
  * @param onBeat called at each look
  * @returns null when the wait ended first
  * @throws authentication_failed
@@ -64,23 +65,25 @@ const OUT_OF_ORDER: Backoff = {first_ms: 2_000, cap_ms: 60_000};
 export async function untilReachable(
   parts: Parts,
   signal: AbortSignal | undefined,
-  endsAt: number | null,
   onBeat: () => void,
 ): Promise<Return | null> {
-  const over = (): boolean => signal?.aborted === true || (endsAt !== null && performance.now() >= endsAt);
   const ended = new AbortController();
-  const waiting = signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal]);
+  const end = (): void => ended.abort();
+  // Not AbortSignal.any: a signal that lives for weeks would remember every outage.
+  if (signal?.aborted === true) end();
+  else signal?.addEventListener('abort', end, {once: true});
   const probes = new Set<Promise<void>>();
   let found: Online | null = null;
   let failed: unknown = null;
-  let failures = 0;
+  let [begun, failures] = [0, 0];
   let interval = INTERVAL_MS;
   const begin = (): void => {
-    const one = probe(parts, waiting)
+    begun += 1;
+    const one = probe(parts, ended.signal)
       .then((answer) => {
         if (answer.kind === 'reachable') {
           found ??= answer.reach;
-          ended.abort();
+          end();
           return;
         }
         failures += 1;
@@ -88,20 +91,21 @@ export async function untilReachable(
       })
       .catch((error) => {
         failed ??= error;
-        ended.abort();
+        end();
       })
       .finally(() => probes.delete(one));
     probes.add(one);
   };
-  while (!over() && !ended.signal.aborted) {
+  while (!ended.signal.aborted) {
     onBeat();
     if (probes.size < MOST_UNANSWERED) begin();
-    await sleep(endsAt === null ? interval : Math.min(interval, endsAt - performance.now()), waiting);
+    await sleep(interval, ended.signal);
   }
-  ended.abort();
   await Promise.all(probes);
+  signal?.removeEventListener('abort', end);
   if (failed !== null && found === null) throw failed;
-  return found === null ? null : {reach: found, was_away: failures > 0};
+  if (found === null || signal?.aborted === true) return null;
+  return {reach: found, was_away: failures > 0 || begun > 1};
 }
 
 function pauseAfter(

@@ -6,6 +6,7 @@ import {checkBinding} from '../network.js';
 import {type Parts, statesNow} from '../parts.js';
 import type {Settled} from '../settle.js';
 import {type Failure, type ForwardItem, failureOf, left, stays} from './result.js';
+import {TIME_IS_OVER} from './sleep.js';
 import {visit} from './visit.js';
 
 export interface RoundRequest {
@@ -61,12 +62,19 @@ export async function runRound(
         return {...untried(payment, left(journal, payment, elsewhere.message)), foreign: true};
       }
       if (request.signal?.aborted !== true) return null;
-      return untried(payment, left(journal, payment, 'interrupted before it was sent'));
+      return untried(payment, left(journal, payment, interruption(request.signal)));
     },
     left: (payment, why) => untried(payment, stays(payment, why, statesNow(journal)(payment))),
     onResult: ({item}) => request.onItem(item),
   });
   return {visits: results, lost, foreign};
+}
+
+/** Why a payment was not sent when its run was ended. */
+export function interruption(signal: AbortSignal | undefined): string {
+  return signal?.reason === TIME_IS_OVER
+    ? 'the time to wait was over before it was sent'
+    : 'interrupted before it was sent';
 }
 
 function untried(payment: Payment, item: ForwardItem): RoundVisit {

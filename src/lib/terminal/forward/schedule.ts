@@ -4,6 +4,9 @@ import type {Parts} from '../parts.js';
 /** A soft decline is the issuer's "later": minutes, not seconds. */
 const SOFT_DECLINE: Backoff = {first_ms: 10 * 60_000, cap_ms: 4 * 3600_000};
 
+/** A payment in another process's hand is settled by it within seconds. */
+const BUSY_MS = 1_500;
+
 export interface ScheduleOptions {
   readonly backoff: Backoff;
   /** Milliseconds that never jump. */
@@ -50,11 +53,29 @@ export class Schedule {
     this.#entries.set(localId, {failures, due: this.#options.mono() + pause, soft: false});
   }
 
-  softDeclined(localId: string): void {
-    const failures = this.failures(localId) + 1;
+  /** Another process has it in hand, so that it was not tried: soon again, and no failure of its own. */
+  busy(localId: string): void {
+    const due = this.#options.mono() + BUSY_MS * (0.5 + this.#options.jitter() / 2);
+    this.#entries.set(localId, {failures: this.failures(localId), due, soft: false});
+  }
+
+  /**
+   * Afterwards it is due when the issuer may have changed its mind.
+   *
+   * @param declines how often it was declined so up to now
+   * @param agoMs how long ago the last one was
+   */
+  softDeclined(localId: string, declines: number, agoMs = 0): void {
     // Never at once: half of the ceiling is sure.
-    const pause = backoffMs(SOFT_DECLINE, failures, 0.5 + this.#options.jitter() / 2, null);
-    this.#entries.set(localId, {failures, due: this.#options.mono() + pause, soft: true});
+    const pause = backoffMs(SOFT_DECLINE, declines, 0.5 + this.#options.jitter() / 2, null);
+    // A clock that jumped makes it wait no longer than the pause.
+    const due = this.#options.mono() + pause - Math.min(Math.max(agoMs, 0), pause);
+    this.#entries.set(localId, {failures: this.failures(localId), due, soft: true});
+  }
+
+  /** It was seen before: when it is due was decided then. */
+  isKnown(localId: string): boolean {
+    return this.#entries.has(localId);
   }
 
   /** There is nothing more this process can do for it. */

@@ -1,7 +1,7 @@
 import {isForwardable} from '../../core/attempts.js';
 import {StowpayError} from '../../core/errors.js';
 import {abandonedState, awaitsCancel, type Payment} from '../../core/payment.js';
-import type {Journal} from '../../core/ports.js';
+import type {Journal, PaymentClaim} from '../../core/ports.js';
 import {finishCancel} from '../cancel.js';
 import {latestOf} from '../history.js';
 import {credentialsError} from '../network.js';
@@ -40,10 +40,12 @@ export async function visit(
   known: ReadonlyMap<string, string>,
   named: boolean,
 ): Promise<Visited> {
-  const claim = await journal.claim(seen.seq);
-  if (claim === null) return busy(seen, 'another process is working on it');
+  let claim: PaymentClaim | null = null;
+  let current: Payment | null = null;
   try {
-    const current = await latestOf(journal, seen);
+    claim = await journal.claim(seen.seq);
+    if (claim === null) return busy(seen, 'another process is working on it');
+    current = await latestOf(journal, seen);
     if (!isDue(current)) return {done: settledElsewhere(current), last: null, lost: null};
     if (named && isUnheardCapture(current)) {
       return {done: itemOf(await heard(journal, current), null), last: null, lost: null};
@@ -53,30 +55,42 @@ export async function visit(
   } catch (error) {
     if (!(error instanceof StowpayError)) throw error;
     if (error.code === 'payment_busy') return busy(seen, error.message);
-    if (KNOWN_UNWRITTEN.includes(error.code)) return notRecorded(journal, seen, error);
-    // The journal itself failed: what was sent may have taken effect, and nothing more can be recorded.
-    const done = item('in_doubt', seen, error.message, seen.state);
-    return {done, last: null, lost: failureOf(error)};
+    // It could not even be looked at: nothing was done.
+    if (current === null) {
+      const lost = failureOf(error);
+      return {done: stays(seen, lost, abandonedState(seen)), last: null, lost};
+    }
+    return await notRecorded(journal, seen, error);
   } finally {
-    claim.release();
+    claim?.release();
   }
 }
-
-/** Errors after which it is known that nothing was written. */
-const KNOWN_UNWRITTEN: readonly string[] = ['journal_locked', 'journal_full', 'journal_read_only'];
 
 function busy(seen: Payment, reason: string): Visited {
   return {done: item('busy', seen, reason, seen.state), last: null, lost: null};
 }
 
+/** Errors after which it is known that nothing was written. */
+const KNOWN_UNWRITTEN: readonly string[] = ['journal_locked', 'journal_full', 'journal_read_only'];
+
 /**
- * A step could not be journalled, and it is known that it was not. Every request that moves money is journalled before
- * it leaves, so the journal tells whether there is a doubt.
+ * A step could not be journalled. Where it is known that it was not, the journal tells whether there is a doubt: every
+ * request that moves money is journalled before it leaves. Else what was sent may have taken effect.
  */
 async function notRecorded(journal: Journal, seen: Payment, error: StowpayError): Promise<Visited> {
-  const payment = await latestOf(journal, seen);
   const lost = failureOf(error);
-  return {done: stays(payment, lost, abandonedState(payment)), last: null, lost};
+  if (KNOWN_UNWRITTEN.includes(error.code)) {
+    const payment = await latestOf(journal, seen).catch(() => null);
+    if (payment !== null) return {done: stays(payment, lost, abandonedState(payment)), last: null, lost};
+  }
+  return {done: item('in_doubt', seen, error.message, seen.state), last: null, lost: mended(error, lost)};
+}
+
+/** The answer came, and only the lock was in the way of writing it down: a look tells it again when the lock is free. */
+function mended({code, details}: StowpayError, lost: Failure): Failure {
+  return code === 'payment_in_doubt' && details?.cause === 'journal_locked'
+    ? {...lost, code: 'journal_locked', condition: 'locked'}
+    : lost;
 }
 
 function lostBy(last: Settled['last']): Failure | null {

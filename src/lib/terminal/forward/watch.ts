@@ -1,11 +1,12 @@
 import {StowpayError} from '../../core/errors.js';
+import type {Payment} from '../../core/payment.js';
 import {FORWARDER, type NetworkStatus} from '../../core/ports.js';
 import {LASTING, shareOf} from '../../core/retry.js';
 import {amountsByCurrency, offlinePayments, type State} from '../../core/state.js';
 import {rfc3339} from '../../core/time.js';
 import {healthyState, type Parts, statesNow} from '../parts.js';
 import {leftoversOf, sweep} from '../sweep.js';
-import {keepForwarding} from './keep-forwarding.js';
+import {type Doing, keepForwarding} from './keep-forwarding.js';
 import {paced} from './pace.js';
 import {type Failure, type ForwardItem, type ForwardOutcome, isSettled} from './result.js';
 import {Schedule, timing} from './schedule.js';
@@ -36,8 +37,6 @@ export type ForwarderEvent =
       readonly error: Pick<Failure, 'code' | 'message'>;
     };
 
-export type Doing = 'sending' | 'idle' | 'offline';
-
 export interface WatchRequest {
   readonly signal: AbortSignal;
   readonly onEvent: (event: ForwarderEvent) => void;
@@ -59,7 +58,8 @@ export interface Watched {
 /** A device must not come back at the very moment all others do. */
 const SPREAD_MS = 700;
 /** Unconfirmed intents move no money: cleaning up may take its time. */
-const SWEEP_EVERY_MS = 60_000;
+const SWEEP_PAUSE_MS = 60_000;
+const LONGEST_SWEEP_PAUSE_MS = 3_600_000;
 
 /**
  * Forwards whenever it can, until the signal is raised: what is stored now and what will be. There is one forwarder a
@@ -73,7 +73,7 @@ export async function watch(parts: Parts, request: WatchRequest): Promise<Watche
   const claim = await journal.claim(FORWARDER);
   if (claim === null) throw forwarderRunning();
   try {
-    return await new Watch(paced(parts), request).run();
+    return await new Watch(paced(parts, request.signal), request).run();
   } finally {
     claim.release();
   }
@@ -94,6 +94,9 @@ class Watch {
   #queue: QueueNow = {count: 0, amounts: {}};
   #failing: string | null = null;
   #nextSweep = 0;
+  #sweepPause = SWEEP_PAUSE_MS;
+  /** Leftovers that had their turn. */
+  readonly #swept = new Set<string>();
 
   constructor(parts: Parts, request: WatchRequest) {
     this.#parts = parts;
@@ -107,17 +110,18 @@ class Watch {
       schedule: this.#schedule,
       named: false,
       signal: this.#request.signal,
-      endsAt: null,
       select: async () => {
         const state = await healthyState(journal);
         this.#tellStatus(state);
         const due = duePayments(this.#parts, journal, state);
         this.#schedule.keepOnly(new Set(due.map(({local_id}) => local_id)));
+        this.#respectIssuers(due);
         return due;
       },
       isOver: () => false,
       onItem: (item) => this.#tellItem(item),
       onBeat: (doing, failure) => this.#beat(doing, failure),
+      onForeign: (failure) => this.#tellFailure(failure),
       onReturn: () => this.#return(),
       onIdle: () => this.#sweep(),
     });
@@ -170,13 +174,37 @@ class Watch {
     await sleep(shareOf(state.device ?? '') * SPREAD_MS, this.#request.signal);
   }
 
+  /** An issuer that asked for time, in an earlier run or of another process, is given it: from then on, not from now. */
+  #respectIssuers(due: readonly Payment[]): void {
+    const now = this.#parts.clock.now();
+    for (const {local_id, soft_declines, state, updated_at} of due) {
+      if (soft_declines === 0 || state !== 'accepted_offline' || this.#schedule.isKnown(local_id)) continue;
+      this.#schedule.softDeclined(local_id, soft_declines, now - Date.parse(updated_at));
+    }
+  }
+
+  /**
+   * One at a time, so that what is stored meanwhile does not wait behind them. After one that failed the others have
+   * their turn later, and ever later while all fail: each try is journalled.
+   */
   async #sweep(): Promise<void> {
     if (performance.now() < this.#nextSweep) return;
-    const journal = this.#parts.journals.open();
-    const leftovers = leftoversOf(await healthyState(journal), this.#parts);
-    if (leftovers.length === 0) return;
-    this.#nextSweep = performance.now() + SWEEP_EVERY_MS;
-    await sweep(this.#parts, journal, leftovers, this.#request.signal);
+    const leftovers = await this.#leftovers();
+    const leftover = leftovers.find(({local_id}) => !this.#swept.has(local_id));
+    if (leftover === undefined) {
+      if (leftovers.length > 0) this.#nextSweep = performance.now() + this.#sweepPause;
+      this.#swept.clear();
+      return;
+    }
+    this.#swept.add(leftover.local_id);
+    await sweep(this.#parts, this.#parts.journals.open(), [leftover], this.#request.signal);
+    const failed = (await this.#leftovers()).some(({local_id}) => local_id === leftover.local_id);
+    this.#sweepPause = failed ? Math.min(this.#sweepPause * 2, LONGEST_SWEEP_PAUSE_MS) : SWEEP_PAUSE_MS;
+    if (failed) this.#nextSweep = performance.now() + this.#sweepPause;
+  }
+
+  async #leftovers(): Promise<readonly Payment[]> {
+    return leftoversOf(await healthyState(this.#parts.journals.open()), this.#parts);
   }
 
   #now(): string {
