@@ -1,5 +1,6 @@
 import {foldPayment, stateOf} from './apply-payment.js';
 import {captureLookEvents, lookEvents} from './attempts.js';
+import {cancelLookEvents} from './cancel.js';
 import type {EventBody, PaymentEvent} from './events.js';
 import {
   amountMismatch,
@@ -20,7 +21,8 @@ import {
   unsettled,
   waitsForName,
 } from './finding.js';
-import {abandonedState, bucketOf, type Payment, type PaymentState} from './payment.js';
+import {interrupted} from './operate.js';
+import {abandonedState, awaitsCancel, bucketOf, type Payment, type PaymentState} from './payment.js';
 import type {JsonObject, RemoteIntent} from './ports.js';
 
 /** An intent as a look (GET) showed it. */
@@ -109,7 +111,9 @@ export function judgeUnknown(
  * was set aside stays so until a person names it.
  */
 export function judge(seen: Payment, api: AtApi, named: boolean): Verdict {
-  const {payment, events: before} = withoutDeadAttempt(seen);
+  // What a sender that died left open ends as it does in any other command.
+  const before = interrupted(seen);
+  const payment = paymentAfter(seen, before);
   const state = abandonedState(payment);
   const own = payment.id === null ? chosen(payment, api.others) : api.own;
   if (own === 'several') {
@@ -125,17 +129,6 @@ export function judge(seen: Payment, api: AtApi, named: boolean): Verdict {
 
 function isLooked(own: AtApi['own']): own is Looked {
   return own !== null && own !== 'missing';
-}
-
-/** What a sender that died left open ends as it would in any other command. */
-function withoutDeadAttempt(payment: Payment): {
-  readonly payment: Payment;
-  readonly events: readonly EventBody[];
-} {
-  if (payment.attempt === null || payment.attempt.operation === 'capture') return {payment, events: []};
-  const data = {operation: payment.attempt.operation, outcome: 'interrupted', error: null} as const;
-  const events = [{type: 'payment.attempt_failed', payment: payment.local_id, data} as const];
-  return {payment: paymentAfter(payment, events), events};
 }
 
 /** The payment as these events would leave it. */
@@ -250,6 +243,7 @@ type Relation =
 function relate(pair: Pair, requestId: string | null): Relation {
   const {payment, state, standing} = pair;
   const paid = standing === 'held' || standing === 'taken';
+  if (awaitsCancel(payment) && isCancelSettled(pair)) return byCancelLook(pair, requestId);
   if (standing === 'moving') return {is: state === 'captured' ? 'uncovered' : 'undecided'};
   switch (state) {
     case 'accepted_offline':
@@ -295,6 +289,15 @@ const LEVEL: Relation = {is: 'level'};
 
 function sameAmount({payment, intent}: Pair, field: 'amount_capturable' | 'amount_received'): Relation {
   return payment[field] === intent[field] ? LEVEL : {is: 'other_amount', field};
+}
+
+/** An operator wanted it cancelled: it is, or it was captured before. */
+function isCancelSettled({state, standing}: Pair): boolean {
+  return state !== 'quarantined' && (standing === 'ended' || standing === 'taken');
+}
+
+function byCancelLook({payment, intent}: Pair, requestId: string | null): Relation {
+  return {is: 'behind', events: cancelLookEvents(payment, intent, requestId)};
 }
 
 /** What a confirm that was sent, or forgotten, came to. */
@@ -366,5 +369,5 @@ function needsPerson(
   // The journal had forgotten that a card was read at all: whether the goods left is known to people only.
   if (was === 'created' || was === 'canceled') return true;
   if (becomes === 'declined') return payment.stored_at !== null;
-  return becomes === 'canceled' && LAPSED.includes(cancellation_reason);
+  return becomes === 'canceled' && payment.cancel_requested === null && LAPSED.includes(cancellation_reason);
 }

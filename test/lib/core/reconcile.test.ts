@@ -160,6 +160,9 @@ const PAYMENTS: Readonly<Record<string, Payment>> = {
   held: made(STORED_EVENT, CREATED, HELD),
   'held, no id': made(STORED_EVENT, HELD),
   'to be canceled': made(...SENT, confirmed('requires_capture'), TO_BE_CANCELED),
+  'in doubt, to be canceled': made(...SENT, failed('in_doubt'), TO_BE_CANCELED),
+  'set aside, to be canceled': made(STORED_EVENT, CREATED, SET_ASIDE, TO_BE_CANCELED),
+  'voided, perhaps sent': made(STORED_EVENT, attempted('create'), TO_BE_CANCELED, CANCELED),
   'set aside': made(STORED_EVENT, CREATED, SET_ASIDE),
   'set aside, no id': made(STORED_EVENT, SET_ASIDE),
   authorized: made(...SENT, confirmed('requires_capture')),
@@ -410,6 +413,10 @@ describe('reconcile: one payment held against the API', () => {
     expect(attention('authorized', {status: 'canceled', cancellation_reason: 'duplicate'})).to.equal(false);
     expect(attention('authorized', {status: 'succeeded', amount_received: 1250})).to.equal(false);
     expect(attention('to be canceled', {status: 'succeeded', amount_received: 1250})).to.equal(true);
+    expect(attention('to be canceled', {status: 'canceled', cancellation_reason: 'automatic'})).to.equal(
+      false,
+    );
+    expect(attention('in doubt, to be canceled', {status: 'canceled'})).to.equal(false);
     expect(attention('stored', {status: 'canceled'})).to.equal(true);
     expect(attention('created', {status: 'requires_capture'})).to.equal(true);
     expect(attention('authorizing, nothing sent', {status: 'requires_capture'})).to.equal(true);

@@ -1,11 +1,12 @@
 import {StowpayError} from '../../core/errors.js';
 import type {Condition} from '../../core/exit-codes.js';
 import type {Finding} from '../../core/finding.js';
+import {lookSince, type Moment} from '../../core/look-first.js';
 import type {Payment, PaymentState} from '../../core/payment.js';
 import {rfc3339} from '../../core/time.js';
 import {findPayments} from '../find.js';
-import {checkBinding, credentialsError, type Reach, reachApi} from '../network.js';
-import {healthyState, interrupted, type Parts, throwIfInterrupted} from '../parts.js';
+import {checkBinding, credentialsError, reachApi} from '../network.js';
+import {healthyState, interrupted, momentNow, type Parts, throwIfInterrupted} from '../parts.js';
 import {type LookedInto, lookInto} from './look-into.js';
 import {type Context, isDone, type Survey, survey} from './survey.js';
 import {unreachable} from './unreachable.js';
@@ -92,6 +93,8 @@ async function contextOf(parts: Parts, request: ReconcileRequest): Promise<Conte
   if (reach.kind === 'offline') throw unreachable(reach.error);
   for (const {binding} of named ?? []) checkBinding(binding, reach.binding);
   const open = new Map(state.payments);
+  // The API's clock, where it tells: a kiosk's own is often wrong, and the API's creates are what is listed.
+  const ms = reach.account.server_time ?? parts.clock.now();
   return {
     parts,
     journal,
@@ -100,16 +103,11 @@ async function contextOf(parts: Parts, request: ReconcileRequest): Promise<Conte
     device: state.device,
     orphans: state.orphans,
     named: named === null ? null : new Map(named.map((payment) => [payment.local_id, payment])),
-    since: sinceOf(request.since, timeAt(reach, parts), named, open),
+    since: sinceOf(request.since, {...momentNow(parts), ms}, named, open),
     everyOpen: request.since === null,
     dryRun: request.dryRun,
     signal: request.signal,
   };
-}
-
-/** The API's clock, where it tells: a kiosk's own is often wrong, and the API's creates are what is listed. */
-function timeAt({account}: Extract<Reach, {kind: 'online'}>, {clock}: Parts): number {
-  return account.server_time ?? clock.now();
 }
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -119,22 +117,22 @@ const EARLIEST = Date.UTC(2026, 0, 1);
 
 function sinceOf(
   asked: Since | null,
-  now: number,
+  now: Moment,
   named: readonly Payment[] | null,
   open: ReadonlyMap<string, Payment>,
 ): number {
-  if (asked !== null) {
-    const at = 'at' in asked ? asked.at : now - asked.ago;
-    if (at <= now) return Math.max(0, at);
-    throw new StowpayError('invalid_usage', `--since ${rfc3339(at)} lies ahead: it is ${rfc3339(now)}.`, {
-      hint: 'Name a time that has passed. Nothing was compared.',
-    });
-  }
+  if (asked !== null) return askedSince(asked, now.ms);
   const payments = named ?? [...open.values()].filter((payment) => !isDone(payment));
-  const oldest = payments.reduce((least, {created_at}) => Math.min(least, Date.parse(created_at)), now);
-  // One whose clock ran ahead tells nothing about when the API saw it.
-  const backToIt = named !== null && oldest < now;
-  return Math.max(EARLIEST, backToIt ? oldest : Math.min(oldest, now - LOOK_BACK_MS));
+  const oldest = payments.length === 0 ? now.ms : lookSince(payments, now) * 1000;
+  return Math.max(EARLIEST, named === null ? Math.min(oldest, now.ms - LOOK_BACK_MS) : oldest);
+}
+
+function askedSince(asked: Since, now: number): number {
+  const at = 'at' in asked ? asked.at : now - asked.ago;
+  if (at <= now) return Math.max(0, at);
+  throw new StowpayError('invalid_usage', `--since ${rfc3339(at)} lies ahead: it is ${rfc3339(now)}.`, {
+    hint: 'Name a time that has passed. Nothing was compared.',
+  });
 }
 
 /** What was adopted up to then is durable, and has to be told. */
