@@ -2,17 +2,27 @@ import {apply} from '../../src/lib/core/apply.js';
 import type {EventBody, JournalRecord} from '../../src/lib/core/events.js';
 import type {Payment} from '../../src/lib/core/payment.js';
 import {emptyState} from '../../src/lib/core/state.js';
+import {rfc3339} from '../../src/lib/core/time.js';
 import {createdEvent, storedEvent} from './events.js';
 
-/** A payment after these records, as the journal would fold them. */
-export function paymentAfter(id: string, events: readonly EventBody[]): Payment {
+const START = Date.parse('2026-11-23T10:00:00.000Z');
+
+/**
+ * A payment after these records, as the journal would fold them.
+ * @param laterBy how many ms after the first a record was written
+ */
+export function paymentAfter(
+  id: string,
+  events: readonly EventBody[],
+  laterBy: (index: number, events: readonly EventBody[]) => number = () => 0,
+): Payment {
   const state = emptyState();
   events.forEach((event, index) => {
     const meta = {
       v: 1,
       seq: index + 1,
       commit: index + 1,
-      at: '2026-11-23T10:00:00.000Z',
+      at: rfc3339(START + laterBy(index, events)),
       boot: 'boot-1',
       mono: 1,
     };

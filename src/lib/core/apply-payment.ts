@@ -48,6 +48,8 @@ export function createdPayment(record: JournalRecord & {type: 'payment.created'}
     spent_keys: {},
     attempt_count: 0,
     soft_declines: 0,
+    soft_since: null,
+    undecided: 0,
     unresolved_confirms: 0,
     capture_fixed: false,
     capture_unsure: false,
@@ -128,7 +130,7 @@ function afterEvent(payment: Payment, record: JournalRecord & PaymentEvent): Pay
         last_error: record.data.error,
       };
     case 'payment.attempt_failed':
-      return attemptFailed(payment, record.data);
+      return attemptFailed(payment, record.data, record.at);
     case 'payment.capture_attempted': {
       const {amount, key, generation} = record.data;
       return {
@@ -202,7 +204,7 @@ function mayLeaveStray(payment: Payment, {at, boot, mono}: JournalRecord): boole
 
 /** Back where it was before it was set aside. What may have been sent for it is looked up before anything is sent. */
 function restored(payment: Payment, abandons: string | null): Payment {
-  const open = {...payment, reason: null, attempt: null, look_first: true};
+  const open = {...payment, reason: null, attempt: null, look_first: true, undecided: 0};
   if (abandons !== null && abandons === payment.id) return withoutIntent(open);
   // One that was never stored is never sent: the API is asked how it ended.
   const asked = payment.stored_at === null || (payment.id !== null && mayHaveBeenConfirmed(payment));
@@ -326,13 +328,21 @@ function spendsKey({outcome, error}: FailedAttempt): boolean {
   return outcome === 'untouched' || replayed || (outcome === 'in_doubt' && answered);
 }
 
-function attemptFailed(payment: Payment, failed: FailedAttempt): Payment {
+/** Answered, and neither done nor refused: the API's own fault, or one of this payment that it cannot name. */
+function isUndecided({operation, outcome, error}: FailedAttempt): boolean {
+  const sending = operation === 'create' || operation === 'confirm';
+  return sending && outcome === 'in_doubt' && error !== null && error.http_status !== null;
+}
+
+function attemptFailed(payment: Payment, failed: FailedAttempt, at: string): Payment {
   const {operation, error, charge} = failed;
   const base = {
     ...payment,
     last_error: error ?? payment.last_error,
     attempt: null,
     charge: charge ?? payment.charge,
+    undecided: payment.undecided + (isUndecided(failed) ? 1 : 0),
+    soft_since: failed.outcome === 'soft_decline' ? (payment.soft_since ?? at) : payment.soft_since,
     spent_keys: {
       ...payment.spent_keys,
       [operation]: spendsKey(failed) || payment.spent_keys[operation] === true,

@@ -16,6 +16,10 @@ import type {ApiError, Outcome, RemoteIntent} from './ports.js';
 
 /** A soft decline may be tried so often again, then it is final. */
 export const MAX_SOFT_DECLINES = 5;
+/** … and for so long after the first, ms. */
+const LONGEST_SOFT_MS = 72 * 3600 * 1000;
+/** An API that answers so often without deciding will not decide it: a person must look. Half a day at least. */
+export const MAX_UNDECIDED = 200;
 
 export interface NextKey {
   readonly key: string;
@@ -84,7 +88,7 @@ function declineEvent(
   looked: boolean,
 ): EventBody {
   const charge = intent?.charge?.id ?? null;
-  if (soft && payment.stored_at !== null && payment.soft_declines < MAX_SOFT_DECLINES) {
+  if (soft && payment.stored_at !== null && maySoften(payment)) {
     return failedEvent(payment, {operation, outcome: 'soft_decline', error, charge});
   }
   // A look accounts for one lost confirm only if it shows a charge that was not known before.
@@ -97,6 +101,21 @@ function declineEvent(
     payment: payment.local_id,
     data: {operation, error, id: intent?.id ?? null, looked, charge},
   };
+}
+
+/** The issuer may be asked once more. Measured between records: what the clock says of today does not matter. */
+function maySoften({soft_declines, soft_since, attempt}: Payment): boolean {
+  if (soft_declines >= MAX_SOFT_DECLINES) return false;
+  if (soft_since === null || attempt === null) return true;
+  return Date.parse(attempt.at) - Date.parse(soft_since) <= LONGEST_SOFT_MS;
+}
+
+/** Sets a payment aside that the API answers and never decides; null while it may be tried again. */
+export function tooManyAttempts(payment: Payment): EventBody | null {
+  if (payment.undecided < MAX_UNDECIDED || payment.state !== 'accepted_offline') return null;
+  const last = payment.last_error?.message ?? 'it gave no reason';
+  const message = `The payment API answered ${payment.undecided} times without deciding it: ${last} It was not charged up to the last look.`;
+  return setAside(payment, 'too_many_attempts', message);
 }
 
 /**

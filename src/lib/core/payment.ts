@@ -187,6 +187,10 @@ export interface Payment {
   readonly spent_keys: Readonly<Partial<Record<Operation, boolean>>>;
   readonly attempt_count: number;
   readonly soft_declines: number;
+  /** When the first of them was journalled, RFC 3339; null without one. */
+  readonly soft_since: string | null;
+  /** So often the API answered an attempt without deciding it; an attempt of a person to go on begins anew. */
+  readonly undecided: number;
   /**
    * Confirms whose answer was lost and that no answer or look has accounted for: each may still be on its way and
    * take effect late. While there are any, "no money was taken" is true only once the intent is cancelled at the API.

@@ -9,7 +9,7 @@ import {IndexedReferences} from './references.js';
 import type {Position} from './scan.js';
 import type {TableInfo} from './table.js';
 
-const FORMAT = 9;
+const FORMAT = 10;
 
 interface CheckpointBody {
   readonly format: number;

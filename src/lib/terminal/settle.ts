@@ -1,4 +1,4 @@
-import {attemptEvent, lookEvents, nextKey, outcomeEvents} from '../core/attempts.js';
+import {attemptEvent, lookEvents, nextKey, outcomeEvents, tooManyAttempts} from '../core/attempts.js';
 import type {SealedCardData} from '../core/card.js';
 import {StowpayError} from '../core/errors.js';
 import type {EventBody} from '../core/events.js';
@@ -37,6 +37,8 @@ export async function createAtApi(
   let payment = start;
   let last: Outcome<RemoteIntent> | null = null;
   for (let attempt = 1; payment.id === null && attempt <= tries; attempt += 1) {
+    const over = tooManyAttempts(payment);
+    if (over !== null) return {payment: await record(journal, payment, [over]), last};
     const next = nextKey(payment, 'create', parts.clock.now());
     payment = await record(journal, payment, [attemptEvent(payment, 'create', next)]);
     last = await parts.gateway.createPaymentIntent(frozen(payment, next.key, payment.create_request));
@@ -77,6 +79,8 @@ export async function confirmAtApi(
       payment = looked.payment;
       last = looked.last;
     }
+    const over = tooManyAttempts(payment);
+    if (over !== null) return {payment: await record(journal, payment, [over]), last};
     if (needsConfirm(payment) && last?.kind !== 'stop') {
       const sealed = await sealedDataOf(journal, payment);
       if (sealed === null)
