@@ -41,10 +41,16 @@ export const OUTCOME_WORDS: Readonly<Record<ForwardOutcome, string>> = {
   planned: 'would be sent',
 };
 
-function itemRow(look: Look, {outcome, payment, reason}: ForwardItem): readonly string[] {
+/** What is left of a payment that is to be cancelled is its cancel. */
+function isLeftCancel({outcome, payment}: ForwardItem): boolean {
+  return outcome === 'left' && payment.cancel_requested;
+}
+
+function itemRow(look: Look, one: ForwardItem): readonly string[] {
+  const {outcome, payment, reason} = one;
   return [
     payment.local_id,
-    outcomePaint(look, outcome)(OUTCOME_WORDS[outcome]),
+    outcomePaint(look, outcome)(isLeftCancel(one) ? 'still to be cancelled' : OUTCOME_WORDS[outcome]),
     formatAmount(payment.amount, payment.currency),
     cardText(payment),
     payment.reference ?? '-',
@@ -126,7 +132,7 @@ export function forwardError(result: ForwardResult, signal: AbortSignal): Stowpa
     case 'temporary': {
       if (signal.reason instanceof StowpayError) return signal.reason;
       const why = result.forwarding_failure === null ? '' : ` ${result.forwarding_failure.message}`;
-      const message = `${plural(count('left'), 'payment')} of ${result.total} could not be sent now and ${count('left') === 1 ? 'stays' : 'stay'} stored.${why}`;
+      const message = `${leftText(result)}${why}`;
       return new StowpayError('payments_left', message, {
         hint: 'Run stowpay forward again when the network is back.',
         details,
@@ -144,4 +150,19 @@ export function forwardError(result: ForwardResult, signal: AbortSignal): Stowpa
     default:
       return null;
   }
+}
+
+function leftText({payments, total}: ForwardResult): string {
+  const left = payments.filter(({outcome}) => outcome === 'left').length;
+  const cancels = payments.filter(isLeftCancel).length;
+  const stored = left - cancels;
+  const sentences: string[] = [];
+  // Without any, too: then something else than a payment is left, and `why` names it.
+  if (stored > 0 || cancels === 0)
+    sentences.push(
+      `${plural(stored, 'payment')} of ${total} could not be sent now and ${stored === 1 ? 'stays' : 'stay'} stored.`,
+    );
+  if (cancels > 0)
+    sentences.push(`${plural(cancels, 'cancel')} could not be finished now and stay recorded.`);
+  return sentences.join(' ');
 }

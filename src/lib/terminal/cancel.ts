@@ -8,7 +8,7 @@ import type {ApiError, Journal, Outcome, RemoteIntent} from '../core/ports.js';
 import {mayRepeat} from '../core/retry.js';
 import {paced} from './forward/pace.js';
 import {intentsOf} from './leftovers.js';
-import {checkBinding, credentialsError, type Reach} from './network.js';
+import {checkBinding, credentialsError} from './network.js';
 import {
   actOf,
   answer,
@@ -16,10 +16,10 @@ import {
   decideOwned,
   eachOwned,
   failed,
+  OneReach,
   type OperateItem,
   type OperateRequest,
   type Otherwise,
-  oneReach,
   requireDevice,
 } from './operate.js';
 import {healthyState, momentNow, type Parts, record, statesNow} from './parts.js';
@@ -51,7 +51,7 @@ export async function cancel(parts: Parts, request: CancelRequest): Promise<read
   parts.journals.prepare();
   const act = actOf(parts, request);
   const slow = paced(parts);
-  const reach = oneReach(slow, request.signal);
+  const reach = new OneReach(slow, request.signal);
   return eachOwned(
     journal,
     payments,
@@ -91,14 +91,16 @@ async function cancelNow(
   parts: Parts,
   journal: Journal,
   payment: Payment,
-  reach: () => Promise<Reach>,
+  reach: OneReach,
   signal: AbortSignal | undefined,
 ): Promise<CancelItem> {
   try {
-    const reached = await reach();
+    const reached = await reach.ask();
     if (reached.kind === 'offline') return unfinished(payment, null, reached.error);
     checkBinding(payment.binding, reached.binding);
-    return itemOf(await finishCancel(parts, journal, payment, {signal}));
+    const settled = await finishCancel(parts, journal, payment, {signal});
+    if (settled.last?.kind === 'never_sent') reach.lose(settled.last.error);
+    return itemOf(settled);
   } catch (error) {
     if (!(error instanceof StowpayError)) throw error;
     return answer('requested', payment, RECORDED, error);

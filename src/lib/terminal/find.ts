@@ -20,7 +20,7 @@ export async function findPayments(
 ): Promise<readonly Payment[]> {
   const found = new Map<string, Payment>();
   for (const name of names) {
-    const payment = theOne(await called(journal, state, name), name);
+    const payment = theOne(await called(journal, state, name), name, state);
     found.set(payment.local_id, payment);
   }
   return [...found.values()];
@@ -55,8 +55,17 @@ function localIdPrefix(name: string): string {
   return `pay_${(name.startsWith('pay_') ? name.slice(4) : name).toUpperCase()}`;
 }
 
-function theOne(candidates: readonly Payment[], name: string): Payment {
+function theOne(candidates: readonly Payment[], name: string, {orphans}: Pick<State, 'orphans'>): Payment {
   const [only, second] = candidates;
+  if (only === undefined && orphans.includes(name)) {
+    throw new StowpayError(
+      'payment_not_found',
+      `Of ${name} only the name is known here: a repair of the journal lost its first record.`,
+      {
+        hint: `Look at the payment API for metadata stowpay_id ${name}. Then stowpay acknowledge ${name}.`,
+      },
+    );
+  }
   if (only === undefined) {
     throw new StowpayError(
       'payment_not_found',

@@ -2,7 +2,7 @@ import type {Decision} from '../core/decide.js';
 import {StowpayError} from '../core/errors.js';
 import type {OperatorAct} from '../core/events.js';
 import {abandonedState, type Payment, type PaymentIntent, toPaymentIntent} from '../core/payment.js';
-import type {Journal} from '../core/ports.js';
+import type {ApiError, Journal} from '../core/ports.js';
 import type {EffectiveState, State} from '../core/state.js';
 import {findPayments} from './find.js';
 import {latestOf} from './history.js';
@@ -113,13 +113,27 @@ export async function decideOwned<T>(
   return {result, payment: foldOver(current, records)};
 }
 
-/** Asks once for all payments of a run who the API takes us for. */
-export function oneReach(parts: Parts, signal: AbortSignal | undefined): () => Promise<Reach> {
-  let reach: Promise<Reach> | null = null;
-  return () => {
-    reach ??= reachApi(parts, signal);
-    return reach;
-  };
+/** Who the API takes us for: asked once for all payments of a run, until it cannot be reached any more. */
+export class OneReach {
+  readonly #parts: Parts;
+  readonly #signal: AbortSignal | undefined;
+  #reach: Promise<Reach> | null = null;
+
+  constructor(parts: Parts, signal: AbortSignal | undefined) {
+    this.#parts = parts;
+    this.#signal = signal;
+  }
+
+  /** Throws `authentication_failed`. */
+  ask(): Promise<Reach> {
+    this.#reach ??= reachApi(this.#parts, this.#signal);
+    return this.#reach;
+  }
+
+  /** The network went away: the payments that follow need not find that out one by one. */
+  lose(error: ApiError): void {
+    this.#reach = Promise.resolve({kind: 'offline', error});
+  }
 }
 
 /** An answer about a payment that this process owns. */

@@ -5,7 +5,7 @@ import type {ApiError, Journal} from '../core/ports.js';
 import {forward} from './forward/forward.js';
 import {paced} from './forward/pace.js';
 import type {ForwardItem, ForwardOutcome, ForwardResult} from './forward/result.js';
-import {checkBinding, credentialsError, type Reach} from './network.js';
+import {checkBinding, credentialsError} from './network.js';
 import {
   actOf,
   answer,
@@ -13,9 +13,9 @@ import {
   decideOwned,
   eachOwned,
   failed,
+  OneReach,
   type OperateItem,
   type OperateRequest,
-  oneReach,
 } from './operate.js';
 import {healthyState, type Parts} from './parts.js';
 
@@ -46,7 +46,7 @@ export async function retry(parts: Parts, request: RetryRequest): Promise<readon
   parts.journals.prepare();
   const act = actOf(parts, request);
   const slow = paced(parts);
-  const reach = oneReach(slow, request.signal);
+  const reach = new OneReach(slow, request.signal);
   const ready = await eachOwned(
     journal,
     payments,
@@ -78,16 +78,11 @@ async function planned(
 }
 
 /** What decides whether trying again can help. Throws when the API must be asked and does not tell. */
-async function knownOf(
-  parts: Parts,
-  journal: Journal,
-  payment: Payment,
-  reach: () => Promise<Reach>,
-): Promise<Known> {
+async function knownOf(parts: Parts, journal: Journal, payment: Payment, reach: OneReach): Promise<Known> {
   const sealed = await isSealed(journal, payment);
   const gone = payment.state === 'quarantined' && payment.reason?.code === 'canceled_at_api';
   if (!gone || payment.id === null) return {sealed, canceled: null};
-  const reached = await reach();
+  const reached = await reach.ask();
   if (reached.kind === 'offline') throw notLooked(payment, reached.error);
   checkBinding(payment.binding, reached.binding);
   const look = await parts.gateway.retrievePaymentIntent(payment.id);

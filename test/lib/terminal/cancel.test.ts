@@ -198,6 +198,11 @@ describe('cancel of what may have been confirmed', () => {
     );
     expect(all).to.deep.equal([]);
     expect((await failure(till.collect({reference: 'A1'}))).message).to.match(/cancel .* was requested/);
+    till.network.set(false);
+    const left = forwardError(await till.forward(), new AbortController().signal);
+    expect(left).to.include({code: 'payments_left', exitCode: 5});
+    expect(left?.message).to.match(/^1 cancel could not be finished now/);
+    till.network.set(true);
     const result = await till.forward();
     expect(result.payments.map(({outcome}) => outcome)).to.deep.equal(['canceled']);
     expect(forwardError(result, new AbortController().signal)).to.equal(null);
@@ -393,6 +398,28 @@ describe('cancel under a journal that was restored from a backup', () => {
     await cancelOne(till, local_id);
     await till.forward();
     expect(await shown(till, local_id)).to.include({state: 'captured', bucket: 'attention'});
+  });
+});
+
+describe('cancel of many', () => {
+  it('asks once whether there is a network, records all, and sends nothing into nowhere', async () => {
+    let up = true;
+    const {hits, fateOf} = counting(() => (up ? 'pass' : 'cut_before'));
+    const till = await openTill(undefined, fateOf);
+    const names: string[] = [];
+    for (const reference of ['A', 'B', 'C']) names.push((await till.collect({reference})).payment.local_id);
+    hits.length = 0;
+    up = false;
+    const request = {names, all: false, confirm: null, reason: null, dryRun: false};
+    const items = await till.run((terminal) => terminal.cancel(request));
+    expect(items.map(({outcome}) => outcome)).to.deep.equal(['requested', 'requested', 'requested']);
+    // The client tries a reset connection once more by itself.
+    expect(hits).to.have.length.within(1, 2);
+    expect(hits.every((hit) => hit.endsWith('/v1/account'))).to.equal(true);
+    up = true;
+    await till.forward();
+    for (const entry of await till.api.ledger()) expect(entry).to.include({status: 'canceled'});
+    await till.close();
   });
 });
 

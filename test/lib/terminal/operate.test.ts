@@ -406,6 +406,10 @@ describe('acknowledge', () => {
     journal.close();
     const check = async () => (await till.run((terminal) => terminal.checkSafeToWipe(false))).error;
     expect((await check())?.message).to.match(/known by name only/);
+    const lostOne = till.run((terminal) => terminal.inspect(['pay_LOST1']));
+    expect(await lostOne.catch((thrown: StowpayError) => thrown))
+      .to.have.property('hint')
+      .that.matches(/stowpay acknowledge pay_LOST1/);
     expect(await acknowledge(till, ...orphans)).to.deep.include({orphans, payments: []});
     expect((await check())?.message).to.match(/could not read one stretch/);
     const request = {names: [], all: false, reason: 'held against the API', unnamedLosses: true};
