@@ -82,6 +82,9 @@ export function foldPayment(payment: Payment, record: JournalRecord & PaymentEve
   return released ? {...after, private_data: 'released'} : after;
 }
 
+/** Reasons to be set aside that mean that more was done for a payment than its records tell. */
+const KNOWN_LITTLE: ReadonlySet<string> = new Set(['journal_repaired', 'forgotten_sale']);
+
 function afterEvent(payment: Payment, record: JournalRecord & PaymentEvent): Payment {
   switch (record.type) {
     case 'payment.created':
@@ -166,9 +169,11 @@ function afterEvent(payment: Payment, record: JournalRecord & PaymentEvent): Pay
         ...payment,
         state: 'quarantined',
         attempt: null,
+        leftover: false,
+        stray: false,
         // Whatever was asked for before: from here on a person decides anew.
         cancel_requested: null,
-        look_first: payment.look_first || record.data.code === 'journal_repaired',
+        look_first: payment.look_first || KNOWN_LITTLE.has(record.data.code),
         reason: pick(record.data),
         last_error: record.data.error ?? payment.last_error,
       };

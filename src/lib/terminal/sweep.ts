@@ -1,6 +1,10 @@
+import {stateOf} from '../core/apply-payment.js';
+import {setAside} from '../core/attempts.js';
 import {StowpayError} from '../core/errors.js';
+import type {EventBody} from '../core/events.js';
+import {formatAmount} from '../core/money.js';
 import type {Payment} from '../core/payment.js';
-import type {Journal, Outcome} from '../core/ports.js';
+import type {Journal, Outcome, RemoteIntent} from '../core/ports.js';
 import type {State} from '../core/state.js';
 import {latestOf} from './history.js';
 import {intentsOf} from './leftovers.js';
@@ -116,11 +120,24 @@ async function sweepStray(
   return sweepOne(parts, journal, found);
 }
 
+/**
+ * Closes it here and cancels its unconfirmed intent at the API. Looks before: a journal restored from an old backup may
+ * know a sale only as begun, and what was authorised since must not be undone by tidying up.
+ */
 async function sweepOne(
   parts: Parts,
   journal: Journal,
   found: Payment,
 ): Promise<Outcome<unknown>['kind'] | null> {
+  if (found.id !== null) {
+    const look = await parts.gateway.retrievePaymentIntent(found.id);
+    // Not known there: nothing is to be cancelled, and the cancel says so.
+    if (look.kind !== 'delivered' && look.kind !== 'refused') return look.kind;
+    if (look.kind === 'delivered' && movedMoney(look.value) && !isVoided(found, look.value)) {
+      await record(journal, found, [forgotten(found, look.value, look.request_id)]);
+      return null;
+    }
+  }
   const payment = found.state === 'created' ? await closeAbandoned(journal, found) : found;
   if (!payment.leftover) return null;
   const {attempted, last} = await sendCancel(parts, journal, payment);
@@ -131,6 +148,30 @@ async function sweepOne(
   const data = {operation: 'cancel', intent: last.value, request_id: last.request_id, looked: false} as const;
   await record(journal, attempted, [{type: 'payment.delivered', payment: payment.local_id, data}]);
   return 'delivered';
+}
+
+/** An operator wanted it cancelled, and it still can be: that means an authorisation that came to light later, too. */
+function isVoided({cancel_requested}: Payment, {status}: RemoteIntent): boolean {
+  return cancel_requested !== null && status !== 'succeeded';
+}
+
+/** It holds money, took some, or may be about to. */
+function movedMoney(intent: RemoteIntent): boolean {
+  return !['declined', 'canceled'].includes(stateOf(intent)) && intent.status !== 'requires_confirmation';
+}
+
+/** What becomes of a payment of which this journal knows less than the API: nothing is undone, a person decides. */
+function forgotten(payment: Payment, intent: RemoteIntent, requestId: string | null): EventBody {
+  const of = payment.local_id;
+  if (payment.cancel_requested !== null && intent.status === 'succeeded') {
+    return {type: 'payment.captured', payment: of, data: {intent, request_id: requestId, looked: true}};
+  }
+  const money = formatAmount(payment.amount, payment.currency);
+  const message =
+    `The payment API holds ${intent.id} over ${money} as ${intent.status}, but this journal knows no card read for it: ` +
+    'it was restored from a backup, or somebody else confirmed it. Find out whether the goods left; retry takes it on, ' +
+    'cancel releases it.';
+  return setAside(payment, 'forgotten_sale', message);
 }
 
 function closeAbandoned(journal: Journal, payment: Payment): Promise<Payment> {

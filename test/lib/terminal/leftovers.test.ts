@@ -1,7 +1,10 @@
+import {cpSync, rmSync} from 'node:fs';
+import {join} from 'node:path';
 import {expect} from 'chai';
 import {StowpayError} from '../../../src/lib/core/errors.js';
 import {testClock} from '../../support/clock.js';
-import {openTill} from '../../support/till.js';
+import {temporaryDirectory} from '../../support/directories.js';
+import {openTill, SALE} from '../../support/till.js';
 
 describe('an intent of a sale that never was', () => {
   it('is cancelled by the next forward, and the payment stays what it was', async () => {
@@ -18,6 +21,37 @@ describe('an intent of a sale that never was', () => {
     );
     expect(list[0]).to.include({state: 'refused'});
     expect(await till.forward()).to.include({leftovers_canceled: 0});
+    await till.close();
+  });
+
+  it('is never cancelled where money was moved since, which a restored backup has forgotten', async () => {
+    const clock = testClock();
+    const till = await openTill(clock);
+    const backup = temporaryDirectory();
+    const terminal = await till.open();
+    const {payment} = await terminal.collect({
+      ...SALE,
+      reference: 'sold',
+      onInput: () => cpSync(join(till.directory, 'journal'), backup, {recursive: true}),
+    });
+    await terminal.close();
+    expect(payment.state).to.equal('authorized');
+    rmSync(join(till.directory, 'journal'), {recursive: true});
+    cpSync(backup, join(till.directory, 'journal'), {recursive: true});
+    clock.reboot();
+    clock.advance(20 * 60_000);
+    expect(await till.forward()).to.include({leftovers_canceled: 0});
+    expect((await till.api.ledger())[0]).to.include({status: 'requires_capture', confirms: 1});
+    const [shown] = await till.run((one) => one.inspect([payment.local_id]));
+    expect(shown).to.include({state: 'quarantined'});
+    expect(shown?.reason).to.include({code: 'forgotten_sale'});
+    expect(await till.forward()).to.include({leftovers_canceled: 0});
+    const again = {names: [payment.local_id], all: false, dryRun: false, reason: null};
+    const [taken] = await till.run((one) => one.retry(again));
+    expect(taken?.payment).to.include({state: 'authorized'});
+    clock.advance(60 * 60_000);
+    await till.forward();
+    expect((await till.api.ledger())[0]).to.include({status: 'requires_capture', confirms: 1});
     await till.close();
   });
 
