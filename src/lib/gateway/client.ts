@@ -1,7 +1,8 @@
 import type * as http from 'node:http';
 import type Stripe from 'stripe';
 import {StowpayError} from '../core/errors.js';
-import type {Outcome} from '../core/ports.js';
+import type {JsonObject, Outcome} from '../core/ports.js';
+import {formOf} from './form.js';
 import {OneWayHttpClient, type Route, type Terms} from './http-client.js';
 import {type Asked, outcomeOf, type Read} from './outcome.js';
 import {Pool} from './pool.js';
@@ -98,7 +99,7 @@ export class Client {
     const {default: StripeClient} = await import('stripe');
     const {baseUrl, apiKey} = this.options;
     const protocol = baseUrl.protocol === 'http:' ? 'http' : 'https';
-    return new StripeClient(apiKey, {
+    const client = new StripeClient(apiKey, {
       apiVersion: API_VERSION,
       host: baseUrl.hostname.replace(/^\[(.*)\]$/, '$1'),
       port: baseUrl.port === '' ? (protocol === 'http' ? 80 : 443) : Number(baseUrl.port),
@@ -108,7 +109,19 @@ export class Client {
       telemetry: false,
       emitEventBodies: false,
     });
+    client.paymentIntents.requestDataProcessor = toForm;
+    return client;
   }
+}
+
+/** What the client calls to encode parameters. */
+function toForm(
+  _method: string,
+  data: unknown,
+  _headers: unknown,
+  send: (error: null, form: string) => void,
+): void {
+  send(null, data === null ? '' : formOf(data as JsonObject));
 }
 
 function budgetOf(deadlines: Deadlines, agent: http.Agent, signal: AbortSignal | undefined): Budget {
