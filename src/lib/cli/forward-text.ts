@@ -125,28 +125,26 @@ export function forwardError(result: ForwardResult, signal: AbortSignal): Stowpa
     }
     case 'pending': {
       const many = count('left', 'busy');
-      const message = `The time to wait is over, and ${plural(many, 'payment')} of ${result.total} ${many === 1 ? 'is' : 'are'} not settled yet.`;
+      const why = failed === null ? '' : ` ${failed.message}`;
+      const message = `The time to wait is over, and ${plural(many, 'payment')} of ${result.total} ${many === 1 ? 'is' : 'are'} not settled yet.${why}`;
       const hint = 'Do not wipe. Nothing stored is lost: run it again, or stowpay inspect --bucket open.';
       return new StowpayError('payments_pending', message, {hint, details});
     }
     case 'temporary': {
       if (signal.reason instanceof StowpayError) return signal.reason;
-      const why = result.forwarding_failure === null ? '' : ` ${result.forwarding_failure.message}`;
+      const why = failed === null ? '' : ` ${failed.message}`;
       const message = `${leftText(result)}${why}`;
       return new StowpayError('payments_left', message, {
         hint: 'Run stowpay forward again when the network is back.',
         details,
       });
     }
-    case 'locked':
-      return new StowpayError(
-        'payment_busy',
-        `${plural(count('busy'), 'payment')} are being sent by another process.`,
-        {
-          hint: 'Run stowpay forward again shortly.',
-          details,
-        },
-      );
+    case 'locked': {
+      if (signal.reason instanceof StowpayError) return signal.reason;
+      const many = count('busy');
+      const message = `${plural(many, 'payment')} ${many === 1 ? 'is' : 'are'} being sent by another process.`;
+      return new StowpayError('payment_busy', message, {hint: 'Run stowpay forward again shortly.', details});
+    }
     default:
       return null;
   }

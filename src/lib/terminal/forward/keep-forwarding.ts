@@ -5,7 +5,7 @@ import {type Backoff, backoffMs} from '../../core/retry.js';
 import type {Parts} from '../parts.js';
 import {Forwarder, type Pass} from './forwarder.js';
 import {untilReachable} from './reachable.js';
-import {type Failure, type ForwardItem, failureOf} from './result.js';
+import {type Failure, type ForwardItem, failureOf, isSettled} from './result.js';
 import type {Schedule} from './schedule.js';
 import {sleep} from './sleep.js';
 
@@ -65,7 +65,8 @@ class Keeper {
   readonly #work: KeepForwarding;
   readonly #forwarder: Forwarder;
   #foreign: Failure | null = null;
-  #hindered: Failure | null = null;
+  /** Why nothing could be sent the last time. */
+  #hindered: {readonly doing: 'offline' | 'blocked'; readonly why: Failure} | null = null;
   /** So often in a row something stopped a pass although the API answers. */
   #vain = 0;
 
@@ -74,7 +75,8 @@ class Keeper {
     this.#work = work;
     const {schedule, named, signal} = work;
     const onItem = (item: ForwardItem): void => {
-      work.onBeat('sending', null);
+      if (isSettled(item.outcome)) this.#hindered = null;
+      this.#beat();
       work.onItem(item);
     };
     this.#forwarder = new Forwarder(parts, journal, {schedule, named, signal, onItem});
@@ -87,7 +89,7 @@ class Keeper {
       if (step === 'over') break;
       if (step !== 'on') return {lost: step, foreign: this.#foreign, hindered: null};
     }
-    return {lost: null, foreign: this.#foreign, hindered: this.#hindered};
+    return {lost: null, foreign: this.#foreign, hindered: this.#hindered?.why ?? null};
   }
 
   /** Forwards what is due, or waits a little. What ends the work is returned. */
@@ -96,7 +98,7 @@ class Keeper {
     const payments = await this.#work.select();
     const due = payments.filter(({local_id}) => schedule.isDue(local_id)).slice(0, BATCH);
     if (due.length === 0) return this.#idle(payments);
-    this.#work.onBeat('sending', null);
+    this.#beat();
     const pass = await this.#forwarder.pass(due);
     this.#tellForeign(pass);
     if (pass.lost === null) {
@@ -111,7 +113,9 @@ class Keeper {
   async #idle(payments: readonly Payment[]): Promise<'on' | 'over'> {
     const {schedule, signal} = this.#work;
     if (this.#work.isOver(payments)) return 'over';
-    this.#work.onBeat('idle', null);
+    // What hindered a payment is over when there is none any more; else it is known when the next one is due.
+    if (payments.length === 0) this.#hindered = null;
+    this.#beat('idle');
     await this.#work.onIdle?.();
     const next = schedule.untilNext(payments.map(({local_id}) => local_id)) ?? LOOK_MS;
     await sleep(Math.min(next, LOOK_MS), signal);
@@ -119,10 +123,8 @@ class Keeper {
   }
 
   async #offline(lost: Failure): Promise<'on'> {
-    const {signal} = this.#work;
-    this.#hindered = lost;
-    const beat = (): void => this.#work.onBeat('offline', lost);
-    const back = await untilReachable(this.#parts, signal, beat);
+    this.#hindered = {doing: 'offline', why: lost};
+    const back = await untilReachable(this.#parts, this.#work.signal, () => this.#beat());
     if (back === null) return 'on';
     // Those from before may be dead and not tell.
     this.#parts.gateway.renew();
@@ -130,7 +132,7 @@ class Keeper {
     if (!back.was_away) {
       // It answers when it is asked whether it works, and does not work: the same again would only be a burden.
       this.#vain += 1;
-      await this.#rest(beat);
+      await this.#rest();
       return 'on';
     }
     this.#vain = 0;
@@ -140,19 +142,23 @@ class Keeper {
     return 'on';
   }
 
-  async #rest(beat: () => void): Promise<void> {
+  #beat(doing: 'sending' | 'idle' = 'sending'): void {
+    this.#work.onBeat(this.#hindered?.doing ?? doing, this.#hindered?.why ?? null);
+  }
+
+  async #rest(): Promise<void> {
     const [byte = 128] = this.#parts.random(1);
     const until = performance.now() + backoffMs(IN_VAIN, this.#vain, byte / 255, null);
     while (performance.now() < until && this.#work.signal?.aborted !== true) {
-      beat();
+      this.#beat();
       await sleep(Math.min(BEAT_MS, until - performance.now()), this.#work.signal);
     }
   }
 
   /** Another process keeps the journal for itself, or its disk is full: that passes, and nothing was lost. */
   async #blocked(lost: Failure): Promise<'on'> {
-    this.#hindered = lost;
-    this.#work.onBeat('blocked', lost);
+    this.#hindered = {doing: 'blocked', why: lost};
+    this.#beat();
     await sleep(BLOCKED_MS, this.#work.signal);
     return 'on';
   }

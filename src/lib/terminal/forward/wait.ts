@@ -64,7 +64,9 @@ async function itemNow(
   if (told !== undefined && isSettled(told.outcome)) return told;
   const payment = await latestOf(journal, seen);
   if (isPending(payment, statesNow(journal)(payment))) {
-    return told ?? left(journal, payment, why?.message ?? 'it was not its turn yet');
+    // What stopped everything says more than what a payment was last left for.
+    const own = why === null || told?.outcome === 'busy' ? told : undefined;
+    return own ?? left(journal, payment, why?.message ?? 'it was not its turn yet');
   }
   return settledElsewhere(payment);
 }
