@@ -1,9 +1,14 @@
-import {appendFileSync, statSync, truncateSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {expect} from 'chai';
 import {StowpayError} from '../../../../src/lib/core/errors.js';
+import type {Payment} from '../../../../src/lib/core/payment.js';
+import type {Journal} from '../../../../src/lib/core/ports.js';
+import {LASTING} from '../../../../src/lib/core/retry.js';
 import {FileLock} from '../../../../src/lib/storage/file-lock.js';
+import {type Doing, keepForwarding} from '../../../../src/lib/terminal/forward/keep-forwarding.js';
+import {Schedule} from '../../../../src/lib/terminal/forward/schedule.js';
+import type {Parts} from '../../../../src/lib/terminal/parts.js';
 import {testClock} from '../../../support/clock.js';
 import {apiError, isConfirm, isCreate, isProbe, openQueue, type Queue} from '../../../support/queue.js';
 import {SALE} from '../../../support/till.js';
@@ -213,23 +218,32 @@ describe('forward --watch, in this process', () => {
       await queue.expectOnce(ids);
     });
 
-    it('where the journal cannot even be read without it, does not end a forwarder either', async () => {
+    it('ends nobody who has to read under the lock: it is tried again', async () => {
       queue = await openQueue();
-      const segment = join(queue.till.directory, 'journal', '000000000001.jsonl');
-      watching = startWatch(queue, {lockWaitMs: 200});
-      const running = watching;
-      await running.until('it runs', () => running.doing.length > 0);
-      const lock = lockOf(queue);
-      expect(lock.tryLock()).to.equal(true);
-      const whole = statSync(segment).size;
-      // Somebody is writing, and was frozen in the middle of a line.
-      appendFileSync(segment, '{"half of a line\n');
-      await running.until('it is blocked', () => running.doing.includes('blocked'));
-      truncateSync(segment, whole);
-      lock.close();
-      const [id] = await queue.store(1);
-      await running.told(1);
-      expect(toldOf(running)).to.deep.equal([id]);
+      const beats: Doing[] = [];
+      let looks = 0;
+      const select = async (): Promise<readonly Payment[]> => {
+        looks += 1;
+        if (looks === 1) throw new StowpayError('journal_locked', 'Locked.');
+        if (looks === 2) throw new StowpayError('journal_full', 'Full.');
+        return [];
+      };
+      const work = {
+        schedule: new Schedule({backoff: LASTING, mono: () => 0, jitter: () => 0}),
+        named: false,
+        signal: undefined,
+        select,
+        isOver: () => true,
+        onItem: () => {},
+        onBeat: (doing: Doing) => beats.push(doing),
+      };
+      const nothing = {} as Parts & Journal;
+      const kept = await keepForwarding(nothing, nothing, work);
+      expect(kept).to.deep.include({lost: null});
+      expect(beats).to.deep.equal(['blocked', 'blocked']);
+      const damaged = new StowpayError('journal_damaged', 'Damaged.');
+      const ended = keepForwarding(nothing, nothing, {...work, select: () => Promise.reject(damaged)});
+      expect(await ended.catch((error: unknown) => error)).to.equal(damaged);
     });
 
     it('while an answer comes leaves a doubt that a look ends', async () => {
