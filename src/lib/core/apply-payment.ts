@@ -325,10 +325,11 @@ type FailedAttempt = Extract<PaymentEvent, {type: 'payment.attempt_failed'}>['da
 
 /**
  * The API replays an answer it has stored (a 500, a decline, a refusal once it began) for as long as it remembers the
- * key, and refuses the key with other parameters: what a person mended could never be sent under it.
+ * key, and refuses the key with other parameters: what a person mended could never be sent under it. What broke off or
+ * came from a proxy proves no stored answer: the same key asks for it again, and never for a second effect.
  */
 function spendsKey({outcome, error}: FailedAttempt): boolean {
-  const answered = error !== null && error.http_status !== null;
+  const answered = error !== null && error.http_status !== null && error.type !== 'stowpay';
   const replayed = outcome === 'soft_decline' || outcome === 'declined_in_doubt' || outcome === 'refused';
   return outcome === 'untouched' || replayed || (outcome === 'in_doubt' && answered);
 }

@@ -29,14 +29,18 @@ export interface NextKey {
 /**
  * The idempotency key of the next attempt: derived from payment, operation and generation, so that it can be told
  * again from the journal alone. The generation goes up only when the old key can do no good any more.
+ *
+ * A create keeps its key for ever: to an API that forgot it, it is a new one anyway, and to one that did not it names
+ * the one intent this payment may have, also for a journal that was restored from a backup and begins again.
  */
 export function nextKey(payment: Payment, operation: Operation, now: number): NextKey {
   const last = payment.generations[operation];
   if (last === undefined) return keyOf(payment, operation, 0);
+  const spent = payment.spent_keys[operation] === true;
+  if (operation === 'create') return keyOf(payment, operation, spent ? last + 1 : last);
   const since = Date.parse(payment.key_since[operation] ?? '');
   // NaN (a clock that was never right) compares false: a new key is the safe side once the id is known.
   const alive = now - since < KEY_LIFETIME_MS && now >= since;
-  const spent = payment.spent_keys[operation] === true;
   return keyOf(payment, operation, spent || !alive ? last + 1 : last);
 }
 

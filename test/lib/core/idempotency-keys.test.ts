@@ -17,9 +17,10 @@ function generationAfter(
   operation: Operation,
   outcome: Failed['outcome'],
   httpStatus: number | null,
+  {type = 'api_error', now = NOW} = {},
 ): number {
   const error = {
-    type: 'x',
+    type,
     code: null,
     decline_code: null,
     message: 'No.',
@@ -37,7 +38,7 @@ function generationAfter(
       foldPayment(before, recordOf(event, n + 2, 1, STAMP) as JournalRecord & PaymentEvent),
     createdPayment(first),
   );
-  return nextKey(payment, operation, NOW).generation;
+  return nextKey(payment, operation, now).generation;
 }
 
 /**
@@ -66,5 +67,24 @@ describe('the idempotency key of the next attempt', () => {
         expect(generationAfter(operation, outcome, status)).to.equal(generation);
       });
     }
+  }
+
+  for (const operation of ['create', 'confirm', 'cancel'] as const) {
+    it(`${operation}: the same after an answer that was not the API’s`, () => {
+      expect(generationAfter(operation, 'in_doubt', 502, {type: 'stowpay'})).to.equal(0);
+    });
+  }
+
+  for (const [what, now] of [
+    ['a day later', NOW + 24 * 3600_000],
+    ['when the clock was set back', NOW - 60_000],
+  ] as const) {
+    it(`create: the same ${what}, so that there is one intent`, () => {
+      expect(generationAfter('create', 'in_doubt', null, {now})).to.equal(0);
+    });
+
+    it(`confirm: a new one ${what}`, () => {
+      expect(generationAfter('confirm', 'in_doubt', null, {now})).to.equal(1);
+    });
   }
 });
