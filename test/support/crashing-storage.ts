@@ -22,6 +22,16 @@ export function crashingStorage(storage: Storage, at: number, when: 'before' | '
     if (operations === at) throw new Crash('died');
     return result;
   };
+  return {
+    ...changedThrough(storage, change),
+    get operations() {
+      return operations;
+    },
+  };
+}
+
+/** A disk of which every change goes through `change`, which may refuse it, or throw after it. */
+export function changedThrough(storage: Storage, change: <T>(act: () => T) => T): Storage {
   const file = (opened: StorageFile): StorageFile => ({
     ...opened,
     write: (offset, bytes) => change(() => opened.write(offset, bytes)),
@@ -30,10 +40,7 @@ export function crashingStorage(storage: Storage, at: number, when: 'before' | '
   });
   return {
     ...storage,
-    get operations() {
-      return operations;
-    },
-    open: (path) => file(storage.open(path)),
+    open: (path, mode) => file(storage.open(path, mode)),
     create: (path) => file(change(() => storage.create(path))),
     openLock: (path) => {
       const lock = storage.openLock(path);

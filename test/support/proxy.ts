@@ -10,7 +10,7 @@ export interface Hit {
 /**
  * What becomes of one request. `cut_before`: it never arrives. `cut_after`: it takes effect, its answer is lost.
  * `late_ms`: the client is cut off at once, and the request arrives so much later all the same; `late`: when that
- * resolves. `hang`: it never arrives, and nothing tells. `slow_ms`: it arrives so much later, and is answered.
+ * resolves, while the client is cut off or waits for an answer in vain. `hang`: it never arrives, and nothing tells. `slow_ms`: it arrives so much later, and is answered.
  */
 export type Fate =
   | 'pass'
@@ -18,7 +18,7 @@ export type Fate =
   | 'cut_after'
   | 'hang'
   | {readonly late_ms: number}
-  | {readonly late: Promise<unknown>}
+  | {readonly late: Promise<unknown>; readonly client?: 'waits'}
   | {readonly slow_ms: number}
   | {
       readonly status: number;
@@ -43,6 +43,8 @@ interface Answer {
   readonly status: number;
   readonly headers: http.IncomingHttpHeaders;
   readonly body: string;
+  /** False when the API cut the connection inside the body. */
+  readonly whole: boolean;
 }
 
 /** A bad network between the till and the API, with a memory: a lost request may still arrive. */
@@ -83,16 +85,17 @@ export async function openProxy(target: string, fateOf: (hit: Hit) => Fate): Pro
     if (typeof fate === 'object' && 'slow_ms' in fate) {
       await new Promise((resolve) => setTimeout(resolve, fate.slow_ms));
     } else if (typeof fate === 'object') {
-      request.socket.destroy();
+      if (!('client' in fate)) request.socket.destroy();
       const then = 'late' in fate ? fate.late : new Promise((resolve) => setTimeout(resolve, fate.late_ms));
       late.push(then.then(() => passOn(target, request, body)));
       return;
     }
     const answer = await passOn(target, request, body);
-    if (fate === 'cut_after') return void request.socket.destroy();
-    const {'content-length': _length, 'transfer-encoding': _encoding, ...headers} = answer.headers;
-    response.writeHead(answer.status, {...headers, 'content-length': Buffer.byteLength(answer.body)});
-    response.end(answer.body);
+    if (fate === 'cut_after' || answer === null) return void request.socket.destroy();
+    const {'transfer-encoding': _encoding, ...headers} = answer.headers;
+    response.writeHead(answer.status, headers);
+    if (answer.whole) response.end(answer.body);
+    else response.write(answer.body, () => request.socket.destroy());
   };
   server.on('connection', (socket) => {
     connections += 1;
@@ -115,7 +118,8 @@ export async function openProxy(target: string, fateOf: (hit: Hit) => Fate): Pro
   };
 }
 
-function passOn(target: string, request: http.IncomingMessage, body: string): Promise<Answer> {
+/** What the API answered; null when it cut the connection instead. */
+function passOn(target: string, request: http.IncomingMessage, body: string): Promise<Answer | null> {
   const {hostname, port, host} = new URL(target);
   const options = {
     host: hostname,
@@ -124,17 +128,17 @@ function passOn(target: string, request: http.IncomingMessage, body: string): Pr
     path: request.url,
     headers: {...request.headers, host},
   };
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const onward = http.request(options, (message) => {
+      const {statusCode: status = 0, headers} = message;
       let text = '';
       message.on('data', (chunk) => {
         text += chunk;
       });
-      message.on('end', () =>
-        resolve({status: message.statusCode ?? 0, headers: message.headers, body: text}),
-      );
+      message.on('error', () => {});
+      message.on('close', () => resolve({status, headers, body: text, whole: message.complete}));
     });
-    onward.on('error', reject);
+    onward.on('error', () => resolve(null));
     onward.end(body);
   });
 }
