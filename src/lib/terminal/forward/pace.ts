@@ -113,27 +113,33 @@ class Pacer {
   /** Resolves when a request may start now, with true; with false as soon as it is given up. */
   private turn(signal: AbortSignal | undefined): Promise<boolean> {
     if (signal?.aborted === true) return Promise.resolve(false);
+    if (!this.serving && this.takeTurn() === 0) return Promise.resolve(true);
     const {over, sleep: pause} = this.options;
     return new Promise((resolve) => {
-      const ended = new AbortController();
+      let ended = false;
+      let grace: AbortController | null = null;
       const end = (mayStart: boolean): void => {
-        ended.abort();
+        ended = true;
+        grace?.abort();
         signal?.removeEventListener('abort', giveUp);
         over?.removeEventListener('abort', giveUpSoon);
         resolve(mayStart);
       };
       const start = (): void => end(true);
       const giveUp = (): void => {
-        if (ended.signal.aborted) return;
+        if (ended) return;
         this.waiting.splice(this.waiting.indexOf(start), 1);
         if (this.waiting.length === 0) this.asleep?.abort();
         end(false);
       };
-      const giveUpSoon = (): void => void pause(GRACE_MS, ended.signal).then(giveUp);
+      const giveUpSoon = (): void => {
+        grace = new AbortController();
+        void pause(GRACE_MS, grace.signal).then(giveUp);
+      };
       signal?.addEventListener('abort', giveUp, {once: true});
       this.waiting.push(start);
       if (!this.serving) void this.serve();
-      if (ended.signal.aborted) return;
+      if (ended) return;
       if (over?.aborted === true) giveUpSoon();
       else over?.addEventListener('abort', giveUpSoon, {once: true});
     });
