@@ -31,7 +31,7 @@ describe('sandbox API: one memory for every server and process', () => {
     await one.addFault({path: '/v1/account', fault: {kind: 'unavailable_503'}});
     expect((await ask(two.url, 'GET', '/v1/account')).status).to.equal(503);
     expect((await ask(one.url, 'GET', '/v1/account')).status).to.equal(200);
-    await one.addFault({path: '*/confirm', fault: {kind: 'hang', ms: 200}});
+    await one.addFault({path: '*/confirm', fault: {kind: 'hang', ms: 600}});
     const confirm = (url: string) =>
       ask(url, 'POST', `/v1/payment_intents/${first.body.id}/confirm`, form, {'Idempotency-Key': 'in-use'});
     const form = confirmForm();
