@@ -53,7 +53,8 @@ describe('a process that dies between blanking card data and syncing that', () =
       await rig.write(a, ...sale('pay_2'));
       rig.begin();
       const dying = rig.open('dying');
-      rig.killAfter(dying, 6);
+      // Its name in the mark, the old segment, the new one with name and sync, the mark, and the blanks.
+      rig.killAfter(dying, 8);
       await rig.write(dying, canceled('pay_1'));
       for (const n of [3, 4, 5, 6]) await rig.write(b, ...sale(`pay_${n}`));
     });

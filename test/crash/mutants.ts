@@ -21,7 +21,12 @@ export const EXERCISES: readonly Exercise[] = [
     slower: 7,
     survey: (options: SurveyOptions) => surveyRepair(repair, options),
   })),
-  {name: 'one is killed in the middle, another goes on', survey: surveyKilled},
+  {name: 'one is killed in the middle, another goes on', survey: (options) => surveyKilled(options)},
+  {
+    name: 'one is killed in the middle, another goes on, with room',
+    survey: (options) =>
+      surveyKilled(options, {segmentBytes: 6000, checkpointRecords: 4, room: {bytes: 5000, after: 0}}),
+  },
 ];
 
 /** A program without one of its syncs, or with it one operation too late. */

@@ -2,6 +2,7 @@ import {StowpayError} from '../../src/lib/core/errors.js';
 import type {EventBody} from '../../src/lib/core/events.js';
 import {initialiseJournal} from '../../src/lib/journal/genesis.js';
 import {FileJournal} from '../../src/lib/journal/journal.js';
+import type {RoomSizes} from '../../src/lib/journal/room.js';
 import {type TestClock, testClock} from '../support/clock.js';
 import {type DiskImage, filesOf} from '../support/disk-image.js';
 import {
@@ -24,6 +25,7 @@ export interface Attempt {
 export interface JournalSizes {
   readonly segmentBytes?: number;
   readonly checkpointRecords?: number;
+  readonly room?: RoomSizes;
 }
 
 /** A workload on a simulated disk, with what everybody was told. */

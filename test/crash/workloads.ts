@@ -81,7 +81,7 @@ async function taking(
 }
 
 /** Every workload has two writers, A and B, as two commands would be. */
-export const WORKLOADS: readonly NamedWorkload[] = [
+const PLAIN: readonly NamedWorkload[] = [
   {
     name: 'genesis, twice, and the first sale',
     sizes: {},
@@ -174,8 +174,8 @@ export const WORKLOADS: readonly NamedWorkload[] = [
       await rig.write(a, ...sale('pay_1'));
       await rig.write(b, ...sale('pay_2'));
       rig.begin();
-      // Created, written, synced, named: all but the mark.
-      rig.killAfter(a, 4);
+      // Claimed, the old one finished, created, written, synced, named: all but the mark.
+      rig.killAfter(a, 6);
       await rig.write(a, ...sale('pay_untold'));
       await rig.write(b, createdEvent('pay_3'));
       b.close();
@@ -215,6 +215,46 @@ export const WORKLOADS: readonly NamedWorkload[] = [
     },
   },
 ];
+
+/** Room as large as some commits, made by the first commit of whoever writes. */
+const ROOM = {bytes: 5000, after: 0};
+
+const IN_ROOM: readonly NamedWorkload[] = [
+  {
+    name: 'one writes alone and makes room, another takes over, segments are finished',
+    sizes: {segmentBytes: 9000, room: {bytes: 5000, after: 1}},
+    run: async (rig) => {
+      const [a, b] = [rig.open('A'), rig.open('B')];
+      for (const n of [1, 2, 3, 4]) await rig.write(a, ...sale(`pay_${n}`, {reference: `order-${n}`}));
+      await rig.write(b, canceled('pay_1'));
+      for (const n of [5, 6, 7]) await rig.write(b, ...sale(`pay_${n}`));
+      await rig.write(a, canceled('pay_7'));
+      await rig.write(a, ...sale('pay_8'));
+      a.close();
+      b.close();
+    },
+  },
+  {
+    name: 'a commit of somebody who died in his own room, cut off by a short one',
+    sizes: {room: {bytes: 12_000, after: 0}},
+    denser: 20,
+    run: async (rig) => {
+      const [a, b] = [rig.open('A'), rig.open('B')];
+      await rig.write(a, createdEvent('pay_1'));
+      rig.begin();
+      rig.killAfter(a, 1);
+      await rig.write(a, ...sale('pay_long', {metadata: 6000}), ...sale('pay_too'));
+      await rig.write(b, createdEvent('pay_2'));
+      b.close();
+    },
+  },
+  ...[1, 2, 7, 8].map((index) => {
+    const plain = PLAIN[index] as NamedWorkload;
+    return {...plain, name: `${plain.name}, with room`, sizes: {...plain.sizes, room: ROOM}};
+  }),
+];
+
+export const WORKLOADS: readonly NamedWorkload[] = [...PLAIN, ...IN_ROOM];
 
 /** Takes up what a crash left, sells, closes what it sold, rolls: recovery itself, to be crashed again. */
 export const recovering: Workload = async (rig) => {

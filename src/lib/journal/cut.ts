@@ -3,12 +3,14 @@ import type {EventBody} from '../core/events.js';
 import {createDurable} from '../storage/durable.js';
 import type {Storage, StorageFile} from '../storage/storage.js';
 import {withoutPrivates} from './line.js';
+import {contentEnd} from './room.js';
 
 type Recovered = Extract<EventBody, {type: 'journal.recovered'}>;
 
 /**
  * Cuts the end of a segment off: the bytes are kept in `damaged/` first, durably, then the file is shortened. Sealed
- * card data is not kept: no payment that anybody was told of needs it. Call it under the lock. Returns the record that tells of it, or null when there was nothing to cut.
+ * card data is not kept: no payment that anybody was told of needs it. Nor are NUL bytes at the end: they are nothing.
+ * Call it under the lock. Returns the record that tells of it, or null when there was nothing but them.
  */
 export function cutTail(
   storage: Storage,
@@ -17,12 +19,15 @@ export function cutTail(
   offset: number,
   kind: Recovered['data']['kind'],
 ): Recovered | null {
-  const bytes = file.read(offset, file.size() - offset);
-  if (bytes.length === 0) return null;
+  const size = file.size();
+  if (size === offset) return null;
+  const bytes = file.read(offset, contentEnd(file, offset, size) - offset);
   const segment = basename(file.path);
-  const kept = keep(storage, directory, `${segment}-${offset}`, withoutPrivates(bytes));
+  const name = `${segment}-${offset}`;
+  const kept = bytes.length === 0 ? null : keep(storage, directory, name, withoutPrivates(bytes));
   file.truncate(offset);
   file.sync();
+  if (kept === null) return null;
   return {type: 'journal.recovered', data: {kind, segment, offset, bytes: bytes.length, kept_as: kept}};
 }
 

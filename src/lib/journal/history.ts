@@ -4,6 +4,7 @@ import {damagedError} from './damage.js';
 import {START} from './fold.js';
 import {brokenError, type Source} from './load.js';
 import type {SyncedMark} from './mark.js';
+import {contentEnd} from './room.js';
 import {commitsOf, type Position} from './scan.js';
 import {firstSeqOf, listSegments} from './segments.js';
 
@@ -24,7 +25,9 @@ export function* readHistory(
     try {
       const limit = mark?.segment === segment ? mark.offset : null;
       const openEnd = limit === null && segment === segments.at(-1);
-      const commits = commitsOf(file, key, position, Math.min(file.size(), limit ?? file.size()), openEnd);
+      const size = file.size();
+      const end = openEnd ? contentEnd(file, 0, size) : Math.min(size, limit ?? size);
+      const commits = commitsOf(file, key, position, end, openEnd);
       let next = commits.next();
       for (; next.done !== true; next = commits.next()) {
         position = next.value.end;

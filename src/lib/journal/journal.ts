@@ -38,6 +38,7 @@ import {PaymentLocks} from './payment-locks.js';
 import {redactClosed, syncBlanks} from './redaction.js';
 import type {IndexedReferences} from './references.js';
 import {fillReserve, sells} from './reserve.js';
+import type {RoomSizes} from './room.js';
 import {recordOfLine} from './scan.js';
 import {isBeingRepaired, lineAt, listSegments, readSegment, segmentName} from './segments.js';
 import {BrokenTable} from './table.js';
@@ -52,6 +53,7 @@ export interface JournalOptions {
   /** How long to wait for another process's lock, ms. */
   readonly lockWaitMs?: number;
   readonly segmentBytes?: number;
+  readonly room?: RoomSizes;
   /** A checkpoint is refreshed after so many records, or twice as many as payments are open: amortised constant. */
   readonly checkpointRecords?: number;
   /** Digest of the machine this runs on (`machineDigest`); null where it has no name. */
@@ -121,7 +123,7 @@ export class FileJournal implements Journal {
     this.#lock = new FileLock(options.storage.openLock(join(directory, 'lock')));
     this.#mark = new MarkOfBoot(this.#lock.file, options.clock.boot);
     this.#payments = new PaymentLocks(options.storage, join(directory, 'attempts'));
-    this.#writer = new SegmentWriter(options.storage, directory, options.segmentBytes);
+    this.#writer = new SegmentWriter(options.storage, directory, options.segmentBytes, options.room);
     this.#checkpointRecords = options.checkpointRecords ?? CHECKPOINT_RECORDS;
   }
 
@@ -348,6 +350,7 @@ export class FileJournal implements Journal {
 
   #append(fold: Fold, events: readonly EventBody[], records: readonly JournalRecord[]): void {
     if (sells(events.map(({type}) => type))) this.#holdReserve();
+    this.#claim(fold);
     const from = this.#writer.place(fold.position);
     const {bytes, scanned, end} = encodeCommit(this.#keys, from, events, records);
     this.#writer.append(fold.position, from, bytes, events);
@@ -362,6 +365,19 @@ export class FileJournal implements Journal {
     for (const place of scanned) placeRecord(fold, place);
     if (end.segment !== fold.position.segment) fold.segments += 1;
     fold.position = end;
+  }
+
+  /**
+   * Says whose bytes may stand behind the mark from now on. Whoever finds his own name there need not look: a process
+   * that died in the middle would have left another.
+   */
+  #claim({position}: Fold): void {
+    if (this.#mark.isOwn) return;
+    try {
+      this.#mark.write(position.segment, position.offset);
+    } catch (error) {
+      throw nothingWritten(error, this.#lock.file.path);
+    }
   }
 
   #holdReserve(): void {
@@ -444,6 +460,7 @@ export class FileJournal implements Journal {
       const {part, ofPayment} = LONG_TAIL;
       const long = this.#checkpointRecords / part;
       if (newest && !replaced) {
+        if (this.#mark.isOwn) this.#writer.trim(fold.position);
         this.#checkpoint((one) => one.tail >= Math.max(long, countStaying(one) * ofPayment));
       }
     } catch {
@@ -517,6 +534,7 @@ export class FileJournal implements Journal {
     this.#refuseHalfRepaired();
     const mark = this.#mark.read();
     if (this.#isAtTheEnd(mark)) return [];
+    this.#writer.takeOver();
     // Somebody put other files in place of those we read: a repair, a backup.
     if (!this.#writer.isCurrent()) this.#forget();
     // Closed payments were only counted, while we had no lock.
@@ -539,6 +557,7 @@ export class FileJournal implements Journal {
   #isAtTheEnd(mark: SyncedMark | null): boolean {
     const fold = this.#fold;
     if (fold === null || fold.index === null || !fold.checked || fold.redactable.size > 0) return false;
+    if (!this.#mark.isOwn) return false;
     const {position} = fold;
     if (mark?.segment !== position.segment || mark.offset !== position.offset) return false;
     if (!this.#writer.endsAt(position) || this.#isCloned(fold)) return false;

@@ -4,6 +4,7 @@ import {damageAt, damagedError, versionError} from './damage.js';
 import {type Fold, foldCommits} from './fold.js';
 import {NEWLINE} from './line.js';
 import type {SyncedMark} from './mark.js';
+import {contentEnd} from './room.js';
 import {type Break, commitsOf, type Position} from './scan.js';
 import {firstSeqOf, listSegments, readSegment, segmentName} from './segments.js';
 
@@ -131,7 +132,8 @@ function loadSegment(
       throw damaged(source, segment, Math.min(size, limit ?? size), 'the journal ends before its checkpoint');
     }
     const openEnd = isLast && limit === null;
-    const broken = foldFile(source, fold, file, Math.min(size, limit ?? size), openEnd, tick);
+    const end = openEnd ? contentEnd(file, offset, size) : Math.min(size, limit ?? size);
+    const broken = foldFile(source, fold, file, end, openEnd, tick);
     if (limit !== null && size < limit) {
       throw damaged(source, segment, size, `the file has ${size} bytes, but ${limit} were synced`);
     }

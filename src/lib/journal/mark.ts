@@ -1,5 +1,7 @@
+import {randomBytes} from 'node:crypto';
 import {crc32} from 'node:zlib';
 import type {LockFile} from '../storage/storage.js';
+import {NEWLINE} from './line.js';
 
 /** How far the journal is known to be on the disk, as the last writer of this boot left it. */
 export interface SyncedMark {
@@ -8,6 +10,8 @@ export interface SyncedMark {
   readonly segment: string;
   /** Bytes of it that are synced. */
   readonly offset: number;
+  /** Who wrote it, and may have begun to write behind it: a name each opened journal has of its own. */
+  readonly writer?: string;
 }
 
 /** Fixed, so that a shorter mark overwrites a longer one whole. */
@@ -21,7 +25,10 @@ export function writeMark(file: LockFile, mark: SyncedMark): void {
 function encodeMark(mark: SyncedMark): Buffer {
   const body = JSON.stringify(mark);
   const text = `${crc32(body).toString(16).padStart(8, '0')} ${body}`;
-  return Buffer.from(`${text.padEnd(MARK_BYTES - 1)}\n`, 'utf8');
+  const bytes = Buffer.allocUnsafe(MARK_BYTES);
+  bytes.fill(' ', bytes.write(text, 'utf8'));
+  bytes[MARK_BYTES - 1] = NEWLINE;
+  return bytes;
 }
 
 /** How long to wait for another process's lock, ms, where nobody says otherwise. */
@@ -54,6 +61,7 @@ function decodeMark(bytes: Buffer): SyncedMark | null {
 export class MarkOfBoot {
   readonly #file: LockFile;
   readonly #boot: string;
+  readonly #writer = randomBytes(9).toString('base64url');
   #known: {readonly bytes: Buffer; readonly mark: SyncedMark | null} | null = null;
 
   constructor(file: LockFile, boot: string) {
@@ -71,8 +79,13 @@ export class MarkOfBoot {
     return this.#known?.mark ?? null;
   }
 
+  /** True when this process wrote the mark that was read last: nobody else has begun to write since. */
+  get isOwn(): boolean {
+    return this.#known?.mark?.writer === this.#writer;
+  }
+
   write(segment: string, offset: number): void {
-    const mark = {boot: this.#boot, segment, offset};
+    const mark = {boot: this.#boot, segment, offset, writer: this.#writer};
     const bytes = encodeMark(mark);
     this.#known = null;
     this.#file.write(0, bytes);

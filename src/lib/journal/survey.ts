@@ -8,6 +8,7 @@ import {isBlank, privateDigest} from './line.js';
 import {type BadLine, type GoodLine, readLine, type Told} from './line-record.js';
 import {type RawLine, readLines} from './lines.js';
 import type {SyncedMark} from './mark.js';
+import {contentEnd} from './room.js';
 import type {Position} from './scan.js';
 import {firstSeqOf, type SegmentFile, segmentName} from './segments.js';
 
@@ -207,7 +208,8 @@ class Walk {
     const file = storage.open(path, 'read');
     try {
       const size = file.size();
-      const end = limit === null ? size : Math.min(size, limit);
+      const content = isLast ? contentEnd(file, limit ?? 0, size) : size;
+      const end = limit === null ? content : Math.min(size, limit);
       this.#bytes += end;
       for (const raw of readLines(file, 0, end)) {
         this.#here.line += 1;
@@ -220,8 +222,8 @@ class Walk {
       if (limit !== null && size < limit) {
         this.#findAtEnd(segment, size, `the file has ${size} bytes, but ${limit} were synced`);
       }
-      if (limit !== null && size > limit)
-        this.#notes.push(`${segment}: bytes ${limit} to ${size} were never acknowledged`);
+      if (limit !== null && content > limit)
+        this.#notes.push(`${segment}: bytes ${limit} to ${content} were never acknowledged`);
       this.#endOfSegment(segment, end, mayBeTorn);
     } finally {
       file.close();

@@ -3,6 +3,7 @@ import type {EventBody} from '../core/events.js';
 import type {Storage, StorageFile} from '../storage/storage.js';
 import {diskFull, nothingWritten, writeFailed} from './damage.js';
 import {releaseReserve, sells} from './reserve.js';
+import {ROOM, type RoomSizes} from './room.js';
 import type {Position} from './scan.js';
 import {segmentName} from './segments.js';
 
@@ -14,12 +15,18 @@ export class SegmentWriter {
   readonly #storage: Storage;
   readonly #directory: string;
   readonly #segmentBytes: number;
+  readonly #room: RoomSizes;
   #file: StorageFile | null = null;
+  /** Where the room ends that this process made in the open segment; 0 when it made none. */
+  #roomEnd = 0;
+  /** Commits since somebody else wrote. */
+  #alone = 0;
 
-  constructor(storage: Storage, directory: string, segmentBytes = SEGMENT_BYTES) {
+  constructor(storage: Storage, directory: string, segmentBytes = SEGMENT_BYTES, room = ROOM) {
     this.#storage = storage;
     this.#directory = directory;
     this.#segmentBytes = segmentBytes;
+    this.#room = room;
   }
 
   /** True when the next commit begins a new segment. */
@@ -34,9 +41,16 @@ export class SegmentWriter {
     return false;
   }
 
-  /** True when it has the segment open, that is still the file of this name, and it ends at the position. */
+  /** True when it has the segment open, that is still the file of this name, and it ends there or with the room left. */
   endsAt({segment, offset}: Position): boolean {
-    return this.#file?.path === join(this.#directory, segment) && this.#file.sizeIfCurrent() === offset;
+    if (this.#file?.path !== join(this.#directory, segment)) return false;
+    return this.#file.sizeIfCurrent() === Math.max(offset, this.#roomEnd);
+  }
+
+  /** Somebody else may have written: what was known of the room is not. */
+  takeOver(): void {
+    this.#roomEnd = 0;
+    this.#alone = 0;
   }
 
   /** Where the next commit goes: the position itself, or the start of a new segment when this one is full. */
@@ -53,9 +67,10 @@ export class SegmentWriter {
   append(position: Position, from: Position, bytes: Buffer, events: readonly EventBody[]): void {
     const fresh = from.segment !== position.segment;
     const path = join(this.#directory, from.segment);
+    if (fresh && position.segment !== '') this.#finish(position);
     const file = this.#open(path, fresh);
     try {
-      this.#write(file, from.offset, bytes, events);
+      this.#write(file, from.offset, bytes, events, this.#alone >= this.#room.after);
       file.sync();
       if (fresh) this.#storage.syncDirectory(this.#directory);
     } catch (error) {
@@ -63,6 +78,7 @@ export class SegmentWriter {
       if (error instanceof NothingStored) throw diskFull(error.cause, path);
       throw writeFailed(error, path);
     }
+    this.#alone += 1;
   }
 
   /** The open active segment. */
@@ -70,14 +86,40 @@ export class SegmentWriter {
     return this.#open(join(this.#directory, segment), false);
   }
 
+  /** Takes the room away that is left behind the position. Not synced: if it comes back, the next writer does it again. */
+  trim({segment, offset}: Position): void {
+    if (this.#file?.path !== join(this.#directory, segment) || this.#roomEnd <= offset) return;
+    this.#file.truncate(offset);
+    this.#roomEnd = 0;
+  }
+
   close(): void {
     this.#file?.close();
     this.#file = null;
+    this.takeOver();
+  }
+
+  /**
+   * Nobody looks for the end of a segment that others follow: it ends with its last record, durably, also where another
+   * process took the room away.
+   */
+  #finish(position: Position): void {
+    const file = this.file(position.segment);
+    try {
+      this.trim(position);
+      file.sync();
+    } catch (error) {
+      this.close();
+      throw writeFailed(error, file.path);
+    }
   }
 
   #open(path: string, fresh: boolean): StorageFile {
     if (this.#file?.path === path) return this.#file;
+    const alone = this.#alone;
     this.close();
+    // Another segment of the same journal: still nobody else wrote.
+    if (fresh) this.#alone = alone;
     try {
       this.#file = fresh ? this.#storage.create(path) : this.#storage.open(path);
     } catch (error) {
@@ -87,17 +129,31 @@ export class SegmentWriter {
     return this.#file;
   }
 
-  #write(file: StorageFile, offset: number, bytes: Buffer, events: readonly EventBody[]): void {
+  #write(
+    file: StorageFile,
+    offset: number,
+    bytes: Buffer,
+    events: readonly EventBody[],
+    makesRoom: boolean,
+  ): void {
+    const end = offset + bytes.length;
+    const withRoom = makesRoom && end > this.#roomEnd;
     try {
-      file.write(offset, bytes);
+      file.write(offset, withRoom ? Buffer.concat([bytes, Buffer.alloc(this.#room.bytes)]) : bytes);
+      if (withRoom) this.#roomEnd = end + this.#room.bytes;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
       // Part of it may stand in the file: take it back, so that no reboot can mistake it for a commit.
       file.truncate(offset);
       file.sync();
+      this.takeOver();
+      if (withRoom) {
+        this.#write(file, offset, bytes, events, false);
+        return;
+      }
       const allowed = !sells(events.map(({type}) => type));
       if (!allowed || !releaseReserve(this.#storage, this.#directory)) throw new NothingStored(error);
-      this.#write(file, offset, bytes, events);
+      this.#write(file, offset, bytes, events, false);
     }
   }
 }
