@@ -1,5 +1,4 @@
 import type {JournalRecord, PaymentEvent} from './events.js';
-import {mustLookFirst} from './look-first.js';
 import {mayHaveBeenConfirmed, type Operation, type Payment, type PaymentState} from './payment.js';
 import type {RemoteIntent} from './ports.js';
 
@@ -159,7 +158,7 @@ function afterEvent(payment: Payment, record: JournalRecord & PaymentEvent): Pay
         attempt: null,
         unresolved_confirms: 0,
         leftover: leavesIntent(payment),
-        stray: mayLeaveStray(payment, record),
+        stray: mayLeaveStray(payment),
         amount_capturable: 0,
         reason: {code: reason, message},
       };
@@ -199,12 +198,13 @@ function leavesIntent(payment: Payment): boolean {
   return payment.id !== null && !mayHaveBeenConfirmed(payment);
 }
 
-/** An operator's void of a payment whose intent, if there is one, nobody here can name. */
-function mayLeaveStray(payment: Payment, {at, boot, mono}: JournalRecord): boolean {
+/**
+ * An operator's void of a payment whose intent, if there is one, nobody here can name: a create may have been lost, and a
+ * restored backup, however young, may have forgotten a whole forward. Nothing is sent; the next forward asks.
+ */
+function mayLeaveStray(payment: Payment): boolean {
   if (payment.cancel_requested === null || payment.id !== null || mayHaveBeenConfirmed(payment)) return false;
-  if (payment.generations.create !== undefined) return true;
-  // As before a forward: a restored backup may have forgotten that it was sent.
-  return mustLookFirst(payment, {ms: Date.parse(at), boot, mono});
+  return payment.stored_at !== null || payment.generations.create !== undefined;
 }
 
 /** Back where it was before it was set aside. What may have been sent for it is looked up before anything is sent. */

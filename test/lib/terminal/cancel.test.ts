@@ -367,39 +367,44 @@ describe('cancel of an undecided capture', () => {
   });
 });
 
-describe('cancel under a journal that was restored from a backup', () => {
-  let clock: TestClock;
-  let till: Till;
-  let local_id: string;
-  beforeEach(async () => {
-    clock = testClock();
-    till = await openTill(clock);
-    ({local_id} = await storeOne(till));
-    const backup = temporaryDirectory();
-    cpSync(till.directory, backup, {recursive: true});
-    await till.forward();
-    clock.advance(30 * 3600_000);
-    rmSync(`${till.directory}/journal`, {recursive: true});
-    cpSync(`${backup}/journal`, `${till.directory}/journal`, {recursive: true});
-  });
-  afterEach(() => till.close());
+for (const [age, hours] of [
+  ['an old', 30],
+  ['a young', 0.2],
+] as const) {
+  describe(`cancel under a journal that was restored from ${age} backup`, () => {
+    let clock: TestClock;
+    let till: Till;
+    let local_id: string;
+    beforeEach(async () => {
+      clock = testClock();
+      till = await openTill(clock);
+      ({local_id} = await storeOne(till));
+      const backup = temporaryDirectory();
+      cpSync(till.directory, backup, {recursive: true});
+      await till.forward();
+      clock.advance(hours * 3600_000);
+      rmSync(`${till.directory}/journal`, {recursive: true});
+      cpSync(`${backup}/journal`, `${till.directory}/journal`, {recursive: true});
+    });
+    afterEach(() => till.close());
 
-  it('releases what the journal has forgotten, at the next forward', async () => {
-    expect(await cancelOne(till, local_id)).to.include({outcome: 'canceled'});
-    expect((await till.api.ledger())[0]).to.include({status: 'requires_capture'});
-    expect(await till.forward()).to.include({leftovers_canceled: 1});
-    expect((await till.api.ledger())[0]).to.include({status: 'canceled', captures: 0});
-  });
+    it('releases what the journal has forgotten, at the next forward', async () => {
+      expect(await cancelOne(till, local_id)).to.include({outcome: 'canceled'});
+      expect((await till.api.ledger())[0]).to.include({status: 'requires_capture'});
+      expect(await till.forward()).to.include({leftovers_canceled: 1});
+      expect((await till.api.ledger())[0]).to.include({status: 'canceled', captures: 0});
+    });
 
-  it('tells a person when the money was received in the time it has forgotten', async () => {
-    const [entry] = await till.api.ledger();
-    const headers = {Authorization: 'Bearer sk_test_stowpay_sandbox'};
-    await fetch(`${till.api.url}/v1/payment_intents/${entry?.id}/capture`, {method: 'POST', headers});
-    await cancelOne(till, local_id);
-    await till.forward();
-    expect(await shown(till, local_id)).to.include({state: 'captured', bucket: 'attention'});
+    it('tells a person when the money was received in the time it has forgotten', async () => {
+      const [entry] = await till.api.ledger();
+      const headers = {Authorization: 'Bearer sk_test_stowpay_sandbox'};
+      await fetch(`${till.api.url}/v1/payment_intents/${entry?.id}/capture`, {method: 'POST', headers});
+      await cancelOne(till, local_id);
+      await till.forward();
+      expect(await shown(till, local_id)).to.include({state: 'captured', bucket: 'attention'});
+    });
   });
-});
+}
 
 describe('cancel of many', () => {
   it('asks once whether there is a network, records all, and sends nothing into nowhere', async () => {
