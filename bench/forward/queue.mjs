@@ -33,6 +33,7 @@ export function requestsOf(number) {
   const sealed = sealedOf(number);
   const create = freezeCreate({
     local_id: paymentId(number),
+    device: 'dev_01KAT0000000000000000BENCH',
     amount: 1250,
     currency: 'usd',
     capture_method: 'automatic',

@@ -6,6 +6,7 @@ import {existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, wr
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {parseArgs} from 'node:util';
+import {withSection} from '../section.mjs';
 import {backgroundLoad, deviceCounters, deviceWork, inMemory, machineFacts, median} from './machine.mjs';
 import {report} from './report.mjs';
 
@@ -341,4 +342,7 @@ process.on('SIGINT', () => process.exit(130));
 process.on('SIGTERM', () => process.exit(143));
 const text = report(await run(work));
 process.stdout.write(text);
-if (flags.update) writeFileSync(join(root, 'docs', 'BENCHMARKS.md'), text);
+if (flags.update) {
+  const page = join(root, 'docs', 'BENCHMARKS.md');
+  writeFileSync(page, withSection(readFileSync(page, 'utf8'), text));
+}
