@@ -257,6 +257,8 @@ export async function lookAtApi(parts: Parts, journal: Journal, payment: Payment
       return {payment: await recordSettling(parts, journal, payment, events), last};
     }
     case 'refused': {
+      // Refused for any other reason, the look told nothing: the doubt stays.
+      if (last.error.code !== 'resource_missing') return {payment, last};
       const message = `The payment API does not know ${payment.id}: ${last.error.message}`;
       const data = {code: 'api_refused', message, error: last.error};
       const event: EventBody = {type: 'payment.quarantined', payment: payment.local_id, data};

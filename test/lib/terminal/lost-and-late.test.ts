@@ -229,6 +229,37 @@ describe('a lost answer', () => {
   });
 });
 
+describe('a look that is refused', () => {
+  const answers = {
+    resource_missing: {outcome: 'quarantined', state: 'quarantined'},
+    parameter_unknown: {outcome: 'in_doubt', state: 'in_doubt'},
+  } as const;
+  for (const [code, expected] of Object.entries(answers)) {
+    it(`with ${code} leaves the payment ${expected.state}`, async () => {
+      let looks: Fate = 'pass';
+      let confirms: Fate = 'cut_after';
+      const till = await openTill(undefined, ({method, path}) => {
+        if (path.endsWith('/confirm')) return confirms;
+        return method === 'GET' && path.startsWith('/v1/payment_intents/pi_') ? looks : 'pass';
+      });
+      till.network.set(false);
+      const {payment} = await till.collect({reference: 'a'});
+      till.network.set(true);
+      looks = {status: 404, body: {error: {type: 'invalid_request_error', code, message: 'no'}}};
+      const {payments} = await till.forward();
+      expect(payments[0]).to.include({outcome: expected.outcome});
+      const [shown] = await till.run((terminal) => terminal.inspect([payment.local_id]));
+      expect(shown?.state).to.equal(expected.state);
+      [looks, confirms] = ['pass', 'pass'];
+      if (code === 'parameter_unknown') {
+        expect((await till.forward()).payments[0]).to.include({outcome: 'authorized'});
+      }
+      expect(await charged(till)).to.equal(1);
+      await till.close();
+    });
+  }
+});
+
 describe('one drain', () => {
   it('reports what it charged before the credentials failed', async () => {
     const revoked = {status: 401, body: {error: {type: 'invalid_request_error', message: 'revoked'}}};
