@@ -2,6 +2,7 @@ import type {Outcome} from '../core/ports.js';
 import {isSuspect} from '../core/retry.js';
 import {reachableFailure} from './forward/reachable.js';
 import type {Failure} from './forward/result.js';
+import {sleep} from './forward/sleep.js';
 import type {Parts} from './parts.js';
 
 /** What one act on one payment brought. */
@@ -22,7 +23,14 @@ export interface Crew<P, R> {
   left(payment: P, lost: Failure): R;
   readonly onResult: (result: R) => void;
   readonly signal: AbortSignal | undefined;
+  /** What came meanwhile. Asked now and then while the last ones take their time, so that nothing waits behind them. */
+  more?(): Promise<readonly P[]>;
 }
+
+/** How often idle hands look for more. */
+const LOOK_MS = 500;
+/** Nothing more is taken in afterwards: whoever began the work gets to see its results. */
+const MOST_RESULTS = 1000;
 
 /**
  * Acts on each payment once, the first first, as many at a time as the profile's pace allows. After an outcome that
@@ -37,8 +45,11 @@ export async function workThrough<P, R>(
   crew: Crew<P, R>,
 ): Promise<{readonly results: readonly R[]; readonly lost: Failure | null}> {
   const work = new Work(parts, payments, crew);
-  const workers = Math.min(parts.profile.pace.concurrency, payments.length);
-  await Promise.all(Array.from({length: workers}, () => work.run()));
+  const {concurrency} = parts.profile.pace;
+  const workers = crew.more === undefined ? Math.min(concurrency, payments.length) : concurrency;
+  const ends = await Promise.allSettled(Array.from({length: workers}, () => work.run()));
+  // Only now: nobody may still be at work on a payment when its owner goes on.
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
   return {results: work.results, lost: work.lost};
 }
 
@@ -46,15 +57,20 @@ class Work<P, R> {
   readonly results: R[] = [];
   lost: Failure | null = null;
   readonly #parts: Parts;
-  readonly #payments: readonly P[];
+  readonly #payments: P[];
   readonly #crew: Crew<P, R>;
   #next = 0;
+  /** How many are being acted on. */
+  #inHand = 0;
+  /** Raised when the last one in hand is done and there is no other. */
+  #done = new AbortController();
+  #looking: Promise<void> | null = null;
   /** A probe that nobody may go on without. */
   #probing: Promise<void> | null = null;
 
   constructor(parts: Parts, payments: readonly P[], crew: Crew<P, R>) {
     this.#parts = parts;
-    this.#payments = payments;
+    this.#payments = [...payments];
     this.#crew = crew;
   }
 
@@ -65,14 +81,33 @@ class Work<P, R> {
         await this.#probing;
         continue;
       }
-      if (this.#next >= this.#payments.length) return;
+      if (this.#next >= this.#payments.length) {
+        if (!this.#mayGetMore()) return;
+        this.#looking ??= this.#lookForMore();
+        await this.#looking;
+        continue;
+      }
       const index = this.#next;
       const payment = this.#payments[index] as P;
       this.#next += 1;
       const result = this.#withoutActing(payment) ?? (await this.#act(payment));
       this.results[index] = result;
       this.#crew.onResult(result);
+      if (this.#inHand === 0 && this.#next >= this.#payments.length) this.#done.abort();
     }
+  }
+
+  #mayGetMore(): boolean {
+    if (this.#crew.more === undefined || this.lost !== null || this.#crew.signal?.aborted === true)
+      return false;
+    return this.#inHand > 0 && this.#payments.length < MOST_RESULTS;
+  }
+
+  async #lookForMore(): Promise<void> {
+    this.#done = new AbortController();
+    await sleep(LOOK_MS, this.#done.signal);
+    if (this.#mayGetMore()) this.#payments.push(...((await this.#crew.more?.()) ?? []));
+    this.#looking = null;
   }
 
   #withoutActing(payment: P): R | null {
@@ -82,7 +117,10 @@ class Work<P, R> {
   }
 
   async #act(payment: P): Promise<R> {
-    const {result, last, lost} = await this.#crew.act(payment);
+    this.#inHand += 1;
+    const {result, last, lost} = await this.#crew.act(payment).finally(() => {
+      this.#inHand -= 1;
+    });
     this.lost ??= lost;
     if (last !== null && isSuspect(last) && this.lost === null) this.#probing ??= this.#probe();
     return result;

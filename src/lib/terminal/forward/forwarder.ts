@@ -59,10 +59,10 @@ export class Forwarder {
   }
 
   /**
-   * Visits each of these once. Afterwards the schedule tells when each that is not settled is due again.
-   * Throws `authentication_failed`.
+   * Visits each of these once, and what is due by then according to `more`. Afterwards the schedule tells when each that
+   * is not settled is due again. Throws `authentication_failed`.
    */
-  async pass(payments: readonly Payment[]): Promise<Pass> {
+  async pass(payments: readonly Payment[], more?: () => Promise<readonly Payment[]>): Promise<Pass> {
     const {named, signal, onItem} = this.#options;
     const reach = this.#reached ?? (await this.#reach());
     if ('lost' in reach) return {visits: this.#stay(payments, reach.lost), ...this.#lose(reach.lost)};
@@ -70,13 +70,33 @@ export class Forwarder {
     if (lost !== null) return {visits: this.#stay(payments, lost), ...this.#lose(lost)};
     const free = payments.filter((payment) => !blocked.has(payment.local_id));
     const known = new Map([...this.#known].filter((one): one is [string, string] => one[1] !== null));
-    const request = {binding: reach.binding, known, named, signal, onItem};
-    const round = await runRound(this.#parts, this.#journal, free, request);
-    for (const visited of round.visits) this.#reschedule(visited);
+    const inHand = new Set(free.map(({local_id}) => local_id));
+    const onVisit = (visited: RoundVisit): void => {
+      inHand.delete(visited.payment.local_id);
+      this.#reschedule(visited);
+      onItem(visited.item);
+    };
+    const request = {binding: reach.binding, known, named, signal, onVisit};
+    const round = await runRound(this.#parts, this.#journal, free, {
+      ...request,
+      ...(more === undefined ? {} : {more: () => this.#taken(more, inHand)}),
+    });
     if (round.lost !== null) this.#lose(round.lost);
     return why === null
       ? round
       : {...round, visits: [...round.visits, ...this.#block(payments, blocked, why)]};
+  }
+
+  /** Those of them that nobody has in hand and that need no look before they are sent; they are in hand afterwards. */
+  async #taken(more: () => Promise<readonly Payment[]>, inHand: Set<string>): Promise<readonly Payment[]> {
+    const now = this.#now();
+    const taken = (await more()).filter(
+      (payment) =>
+        !inHand.has(payment.local_id) &&
+        (this.#known.get(payment.local_id) === null || !mustLookFirst(payment, now)),
+    );
+    for (const {local_id} of taken) inHand.add(local_id);
+    return taken;
   }
 
   async #reach(): Promise<Online | {readonly lost: Failure | 'interrupted'}> {

@@ -94,12 +94,11 @@ class Keeper {
 
   /** Forwards what is due, or waits a little. What ends the work is returned. */
   async #step(): Promise<'on' | 'over' | Failure> {
-    const {schedule} = this.#work;
     const payments = await this.#work.select();
-    const due = payments.filter(({local_id}) => schedule.isDue(local_id)).slice(0, BATCH);
+    const due = this.#dueOf(payments);
     if (due.length === 0) return this.#idle(payments);
     this.#beat();
-    const pass = await this.#forwarder.pass(due);
+    const pass = await this.#forwarder.pass(due, () => this.#more());
     this.#tellForeign(pass);
     if (pass.lost === null) {
       this.#hindered = null;
@@ -108,6 +107,25 @@ class Keeper {
     }
     if (pass.lost.condition === 'temporary') return this.#offline(pass.lost);
     return isMendedByWaiting(pass.lost) ? this.#blocked(pass.lost) : pass.lost;
+  }
+
+  /** Those that failed before come last, so that nobody waits behind them. */
+  #dueOf(payments: readonly Payment[]): readonly Payment[] {
+    const {schedule} = this.#work;
+    const due = payments.filter(({local_id}) => schedule.isDue(local_id));
+    const failed = (payment: Payment): boolean => schedule.failures(payment.local_id) > 0;
+    return [...due.filter((payment) => !failed(payment)), ...due.filter(failed)].slice(0, BATCH);
+  }
+
+  async #more(): Promise<readonly Payment[]> {
+    this.#beat();
+    try {
+      return this.#dueOf(await this.#work.select());
+    } catch (error) {
+      // The next pass meets it, too.
+      if (error instanceof StowpayError) return [];
+      throw error;
+    }
   }
 
   async #idle(payments: readonly Payment[]): Promise<'on' | 'over'> {

@@ -16,7 +16,10 @@ export interface RoundRequest {
   /** A person asked for these payments by name. */
   readonly named: boolean;
   readonly signal: AbortSignal | undefined;
-  readonly onItem: (item: ForwardItem) => void;
+  /** Called with each visit as soon as it is over. */
+  readonly onVisit: (visit: RoundVisit) => void;
+  /** What may be sent, too, and came meanwhile. */
+  more?(): Promise<readonly Payment[]>;
 }
 
 export interface RoundVisit {
@@ -65,7 +68,8 @@ export async function runRound(
       return untried(payment, left(journal, payment, interruption(request.signal)));
     },
     left: (payment, why) => untried(payment, stays(payment, why, statesNow(journal)(payment))),
-    onResult: ({item}) => request.onItem(item),
+    onResult: request.onVisit,
+    ...(request.more === undefined ? {} : {more: request.more}),
   });
   return {visits: results, lost, foreign};
 }

@@ -123,6 +123,30 @@ describe('forward --watch, in this process', () => {
       expect(performance.now() - started, 'ms').to.be.below(4000);
     });
 
+    it('lets nothing that is stored meanwhile wait behind a payment whose call hangs', async () => {
+      queue = await openQueue({max_concurrency: 2});
+      const [bad] = await queue.store(1);
+      let released = false;
+      queue.fate = (hit) => {
+        const one = isCreate(hit) && hit.body.includes(bad ?? '');
+        return one && !released ? {slow_ms: 3000} : undefined;
+      };
+      watching = startWatch(queue, {deadlines: {total_ms: 8000}});
+      const running = watching;
+      await running.until('it hangs', () => queue.line.hits.some(isCreate));
+      const good = await queue.store(3, 2);
+      await running.told(3);
+      expect([...toldOf(running)].sort()).to.deep.equal([...good].sort());
+      expect(
+        queue.created().filter((id) => id === bad),
+        'and it was in hand all the while',
+      ).to.have.length(1);
+      released = true;
+      await running.told(4);
+      await running.stop();
+      await queue.expectOnce([bad ?? '', ...good]);
+    });
+
     it('ends for credentials, and says so', async () => {
       queue = await openQueue();
       await queue.store(2);
