@@ -58,8 +58,7 @@ export default class Forward extends StowpayCommand {
     if (flags.watch === true) {
       if (names !== null)
         throw new StowpayError('invalid_usage', '--watch forwards everything; name nothing.');
-      for (const {message} of this.warnings.splice(0)) run.note(message);
-      return watchUntilStopped(run);
+      return watchUntilStopped(run, this.warnings.splice(0));
     }
     const progress = showProgress(json, 'Forwarding');
     try {

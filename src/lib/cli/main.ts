@@ -1,4 +1,5 @@
 import {StowpayError} from '../core/errors.js';
+import {isUnread} from './lines.js';
 
 /**
  * The program: runs the command and exits with its code once everything is written.
@@ -46,7 +47,7 @@ function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
 /** Pipes take what they can and no more at once: wait until both streams have let go of everything. */
 async function flushed(): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) {
-    if (!stream.writable || stream.writableLength === 0) continue;
+    if (!stream.writable || stream.writableLength === 0 || isUnread(stream)) continue;
     await new Promise<void>((resolve) => {
       stream.write('', () => resolve());
     });

@@ -1,7 +1,10 @@
 import {spawn} from 'node:child_process';
 
-/** A forwarder that has shown no life for so long is stuck, and must not be kept alive, ms. */
-const STUCK_MS = 90_000;
+/**
+ * A forwarder that has shown no life for so long is stuck, and must not be kept alive, ms. Longer than anything it may
+ * rightly wait for between two signs of life: a pause that the API asks for, and the deadlines of a payment's calls.
+ */
+const STUCK_MS = 180_000;
 
 export interface ServiceManager {
   /** The service is up. */
@@ -37,7 +40,9 @@ class Systemd implements ServiceManager {
   readonly #env: NodeJS.ProcessEnv;
   readonly #complain: (text: string) => void;
   readonly #watchdog: NodeJS.Timeout | null;
-  #last: Promise<void> = Promise.resolve();
+  /** What is to be told, by name: only the latest counts, however slow the manager is. */
+  #untold = new Map<string, string>();
+  #telling: Promise<void> | null = null;
   #said = '';
   #beatAt = performance.now();
   #complained = false;
@@ -52,13 +57,13 @@ class Systemd implements ServiceManager {
 
   ready(status: string): void {
     this.#said = status;
-    this.#tell('READY=1', `STATUS=${status}`);
+    this.#tell({READY: '1', STATUS: status});
   }
 
   status(text: string): void {
     if (text === this.#said) return;
     this.#said = text;
-    this.#tell(`STATUS=${text}`);
+    this.#tell({STATUS: text});
   }
 
   beat(): void {
@@ -67,22 +72,32 @@ class Systemd implements ServiceManager {
 
   async stopping(): Promise<void> {
     if (this.#watchdog !== null) clearInterval(this.#watchdog);
-    this.#tell('STOPPING=1', 'STATUS=Stopping.');
+    this.#tell({STOPPING: '1', STATUS: 'Stopping.'});
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, 2_000);
     });
-    await Promise.race([this.#last, late]);
+    await Promise.race([this.#telling, late]);
     clearTimeout(timer);
   }
 
   #alive(): void {
-    if (performance.now() - this.#beatAt < STUCK_MS) this.#tell('WATCHDOG=1');
+    if (performance.now() - this.#beatAt < STUCK_MS) this.#tell({WATCHDOG: '1'});
   }
 
-  /** One after the other: a later status must not be overtaken by an earlier one. */
-  #tell(...assignments: readonly string[]): void {
-    this.#last = this.#last.then(() => this.#notify(assignments));
+  #tell(what: Readonly<Record<string, string>>): void {
+    for (const [name, value] of Object.entries(what)) this.#untold.set(name, value);
+    this.#telling ??= this.#tellAll();
+  }
+
+  /** One message after the other: a later status must not be overtaken by an earlier one. */
+  async #tellAll(): Promise<void> {
+    while (this.#untold.size > 0) {
+      const now = [...this.#untold].map(([name, value]) => `${name}=${value}`);
+      this.#untold = new Map();
+      await this.#notify(now);
+    }
+    this.#telling = null;
   }
 
   #notify(assignments: readonly string[]): Promise<void> {
@@ -90,7 +105,8 @@ class Systemd implements ServiceManager {
       const child = spawn('systemd-notify', [...assignments], {
         env: this.#env,
         stdio: 'ignore',
-        timeout: 5_000,
+        // It waits up to five seconds for the manager to have read it.
+        timeout: 10_000,
       });
       child.once('error', (error: NodeJS.ErrnoException) => {
         this.#fail(error.code ?? 'unknown');

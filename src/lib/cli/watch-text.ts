@@ -1,6 +1,7 @@
 import {formatAmount} from '../core/money.js';
 import type {Doing} from '../terminal/forward/keep-forwarding.js';
-import type {ForwarderEvent, QueueNow} from '../terminal/forward/watch.js';
+import type {ForwardOutcome} from '../terminal/forward/result.js';
+import type {ForwarderEvent, QueueNow, Watched} from '../terminal/forward/watch.js';
 import {OUTCOME_WORDS, outcomePaint} from './forward-text.js';
 import type {Look} from './look.js';
 import {amountsText, cardText, plural, timeText} from './payment-text.js';
@@ -23,6 +24,18 @@ export function eventText(look: Look, event: ForwarderEvent): string {
     case 'forwarding_failure':
       return `${at}  ${look.bad('nothing can be sent now')}: ${event.error.message}`;
   }
+}
+
+/** The last line: how many payments reached their end here. */
+export function stoppedText(outcomes: Watched['outcomes']): string {
+  const parts = Object.entries(outcomes).map(
+    ([outcome, count]) => `${plural(count, 'payment')} ${OUTCOME_WORDS[outcome as ForwardOutcome]}`,
+  );
+  return `Stopped. ${parts.length === 0 ? 'Nothing was forwarded' : parts.join(', ')}.`;
+}
+
+export function lostLinesText(count: number): string {
+  return `(${plural(count, 'line')} of this output lost; see stowpay inspect)`;
 }
 
 /** What the service manager shows of it. */

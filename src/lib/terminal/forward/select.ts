@@ -5,7 +5,7 @@ import {abandonedState, awaitsCancel, type Payment, type PaymentState} from '../
 import type {Journal} from '../../core/ports.js';
 import type {State} from '../../core/state.js';
 import {findPayments} from '../find.js';
-import {type Parts, statesNow, timeNow} from '../parts.js';
+import {healthyState, type Parts, statesNow, timeNow} from '../parts.js';
 
 /** The payments named. Throws `payment_intent_unexpected_state` for one there is nothing to forward of. */
 export async function namedPayments(
@@ -17,6 +17,21 @@ export async function namedPayments(
   const named = await findPayments(journal, state, names);
   for (const payment of named) checkForwardable(payment, effective(payment));
   return named;
+}
+
+/**
+ * The state to act on, of a process that runs for long. Throws `journal_not_found` when the directory was taken away
+ * under it: what it remembers would read as an empty queue.
+ */
+export async function stateStillThere(parts: Parts, journal: Journal): Promise<State> {
+  if (parts.journals.exists) return healthyState(journal);
+  throw new StowpayError(
+    'journal_not_found',
+    `The journal in ${parts.directory} is gone: its directory was removed while this forwarder ran.`,
+    {
+      hint: 'If nobody wiped this device on purpose, what was stored there may be lost: find out before you sell.',
+    },
+  );
 }
 
 /** Everything a forward has something to do for, oldest first. */

@@ -2,12 +2,12 @@ import type {Payment} from '../../core/payment.js';
 import type {Journal} from '../../core/ports.js';
 import {WAITING} from '../../core/retry.js';
 import {latestOf} from '../history.js';
-import {healthyState, type Parts, statesNow} from '../parts.js';
+import {type Parts, statesNow} from '../parts.js';
 import type {ForwardRequest, Sent} from './forward.js';
 import {keepForwarding} from './keep-forwarding.js';
 import {type Failure, type ForwardItem, isSettled, left, settledElsewhere} from './result.js';
 import {Schedule, timing} from './schedule.js';
-import {duePayments, isPending} from './select.js';
+import {duePayments, isPending, stateStillThere} from './select.js';
 import {TIME_IS_OVER} from './sleep.js';
 
 /**
@@ -32,7 +32,7 @@ export async function waitUntilForwarded(
     named: names.length > 0,
     signal,
     select: async () => {
-      const due = duePayments(parts, journal, await healthyState(journal));
+      const due = duePayments(parts, journal, await stateStillThere(parts, journal));
       if (names.length > 0) return due.filter(({local_id}) => awaited.has(local_id));
       for (const payment of due) awaited.set(payment.local_id, payment);
       return due;

@@ -10,7 +10,7 @@ import {type Doing, keepForwarding} from './keep-forwarding.js';
 import {paced} from './pace.js';
 import {type Failure, type ForwardItem, type ForwardOutcome, isSettled} from './result.js';
 import {Schedule, timing} from './schedule.js';
-import {duePayments} from './select.js';
+import {duePayments, stateStillThere} from './select.js';
 import {sleep} from './sleep.js';
 
 /** What a forwarder tells while it runs, one at a time, each when it is true. */
@@ -111,7 +111,7 @@ class Watch {
       named: false,
       signal: this.#request.signal,
       select: async () => {
-        const state = await healthyState(journal);
+        const state = await stateStillThere(this.#parts, journal);
         this.#tellStatus(state);
         const due = duePayments(this.#parts, journal, state);
         this.#schedule.keepOnly(new Set(due.map(({local_id}) => local_id)));
