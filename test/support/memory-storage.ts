@@ -25,6 +25,7 @@ export function memoryStorage(files: ReadonlyMap<string, Buffer> = new Map()): M
     create: (path) => memoryFile(storage, path, true),
     openLock: (path) => memoryLock(storage, path),
     has: (path) => storage.files.has(path) || storage.list(path) !== null || storage.files.has(`${path}/`),
+    namesOf: () => null,
     sizeOf: (path) => storage.files.get(path)?.length ?? null,
     readFile: (path) => storage.files.get(path) ?? null,
     syncDirectory() {},
@@ -57,7 +58,7 @@ function memoryFile(storage: MemoryStorage, path: string, fresh: boolean): Stora
     write: (offset, added) => storage.files.set(path, spliced(bytes(), offset, added)),
     sync() {},
     truncate: (size) => storage.files.set(path, bytes().subarray(0, size)),
-    sizeIfCurrent: () => bytes().length,
+    isCurrent: () => true,
     close() {},
   };
 }

@@ -188,7 +188,7 @@ export function simulatedDisk(
         }
         sync(name, `sync ${path}`, (before) => syncFile(before, node));
       },
-      sizeIfCurrent: () => (find(image, path) === node ? fileOf(image, node).cache.length : null),
+      isCurrent: () => find(image, path) === node,
       close: () => {},
     });
     const lockAt = (path: string, node: number): LockFile => {
@@ -243,6 +243,10 @@ export function simulatedDisk(
       has: (path) => {
         alive();
         return find(image, path) !== null;
+      },
+      namesOf: (directory) => {
+        const node = lookUp(directory);
+        return `${node} ${versionOf(directoryOf(image, node).cache)}`;
       },
       sizeOf: (path) => {
         alive();
@@ -305,6 +309,16 @@ export function simulatedDisk(
       faults = [];
     },
   };
+}
+
+const versions = new WeakMap<ReadonlyMap<string, number>, number>();
+let versionCount = 0;
+
+/** Entries are never changed in place: another list is another version. */
+function versionOf(entries: ReadonlyMap<string, number>): number {
+  const known = versions.get(entries) ?? ++versionCount;
+  versions.set(entries, known);
+  return known;
 }
 
 function systemError(code: string, path = ''): Error {

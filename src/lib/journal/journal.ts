@@ -102,6 +102,10 @@ export class FileJournal implements Journal {
   #distrust = false;
   /** The record from which on it is asked again whether it is time for a checkpoint. */
   #nextCheckpoint = 0;
+  /** The names in the directory as they were when the lock was taken, as a version of them; null: that is not known. */
+  #names: string | null = null;
+  /** The version in which they were looked at one by one and found to be in order. */
+  #checkedNames: string | null = null;
   #waiting: Waiting[] = [];
   #draining = false;
   /** This process appended to the journal. */
@@ -274,7 +278,8 @@ export class FileJournal implements Journal {
   async #underLock<T>(act: () => T): Promise<T> {
     if (this.#lock.file.readOnly === true) throw readOnlyError(null, this.#lock.file.path);
     const done = await this.#lock.exclusively(this.#waitMs, () => {
-      if (!this.#lock.isCurrent()) throw replaced(this.#lock.file.path);
+      this.#names = this.#storage.namesOf(this.#directory);
+      if (!this.#isUnchanged && !this.#lock.isCurrent()) throw replaced(this.#lock.file.path);
       return act();
     });
     if (done === null) throw lockedError(this.#waitMs);
@@ -531,12 +536,15 @@ export class FileJournal implements Journal {
 
   /** Folds what others wrote, and cuts what nobody was ever told was safe. Returns the records that tell of it. */
   #refreshLocked(): readonly EventBody[] {
-    this.#refuseHalfRepaired();
+    if (!this.#isUnchanged) this.#refuseHalfRepaired();
     const mark = this.#mark.read();
     if (this.#isAtTheEnd(mark)) return [];
     this.#writer.takeOver();
     // Somebody put other files in place of those we read: a repair, a backup.
-    if (!this.#writer.isCurrent()) this.#forget();
+    if (!this.#writer.isCurrent()) {
+      this.#writer.close();
+      this.#forget();
+    }
     // Closed payments were only counted, while we had no lock.
     if (this.#fold?.index === null) this.#forget();
     const known = this.#fold !== null;
@@ -550,6 +558,11 @@ export class FileJournal implements Journal {
     }
   }
 
+  /** True while the lock, the last segment and the absence of anything else are known to be as they were found. */
+  get #isUnchanged(): boolean {
+    return this.#names !== null && this.#names === this.#checkedNames;
+  }
+
   /**
    * True when this process wrote last and nobody has begun anything since: what is known is all there is. Asked of the
    * files themselves each time; else everything is looked at in turn.
@@ -561,7 +574,15 @@ export class FileJournal implements Journal {
     const {position} = fold;
     if (mark?.segment !== position.segment || mark.offset !== position.offset) return false;
     if (!this.#writer.endsAt(position) || this.#isCloned(fold)) return false;
-    return this.#begunAfter(fold, false).length === 0;
+    return this.#isUnchanged || this.#areNamesInOrder(fold);
+  }
+
+  #areNamesInOrder(fold: Fold): boolean {
+    if (!this.#writer.isCurrent() || this.#begunAfter(fold, false).length > 0) return false;
+    const isLast =
+      this.#names !== null && listSegments(this.#storage, this.#directory).at(-1) === fold.position.segment;
+    this.#checkedNames = isLast ? this.#names : null;
+    return true;
   }
 
   #catchUp(mark: SyncedMark | null): readonly EventBody[] {

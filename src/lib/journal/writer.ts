@@ -17,6 +17,8 @@ export class SegmentWriter {
   readonly #segmentBytes: number;
   readonly #room: RoomSizes;
   #file: StorageFile | null = null;
+  /** The name of the segment it has open. */
+  #segment = '';
   /** Where the room ends that this process made in the open segment; 0 when it made none. */
   #roomEnd = 0;
   /** Commits since somebody else wrote. */
@@ -36,15 +38,16 @@ export class SegmentWriter {
 
   /** False when the file it has open is not the one of that name any more. */
   isCurrent(): boolean {
-    if (this.#file === null || this.#file.sizeIfCurrent() !== null) return true;
-    this.close();
-    return false;
+    return this.#file === null || this.#file.isCurrent();
   }
 
-  /** True when it has the segment open, that is still the file of this name, and it ends there or with the room left. */
+  /**
+   * True when it has the segment open, and that ends there or with the room left. Read, not asked for: on Linux a file
+   * whose times somebody has looked at gets a new one with the next write, which its sync then has to wait for.
+   */
   endsAt({segment, offset}: Position): boolean {
-    if (this.#file?.path !== join(this.#directory, segment)) return false;
-    return this.#file.sizeIfCurrent() === Math.max(offset, this.#roomEnd);
+    const end = Math.max(offset, this.#roomEnd);
+    return this.#segment === segment && this.#file?.read(end - 1, 2).length === 1;
   }
 
   /** Somebody else may have written: what was known of the room is not. */
@@ -66,9 +69,9 @@ export class SegmentWriter {
    */
   append(position: Position, from: Position, bytes: Buffer, events: readonly EventBody[]): void {
     const fresh = from.segment !== position.segment;
-    const path = join(this.#directory, from.segment);
     if (fresh && position.segment !== '') this.#finish(position);
-    const file = this.#open(path, fresh);
+    const file = this.#open(from.segment, fresh);
+    const {path} = file;
     try {
       this.#write(file, from.offset, bytes, events, this.#alone >= this.#room.after);
       file.sync();
@@ -83,12 +86,12 @@ export class SegmentWriter {
 
   /** The open active segment. */
   file(segment: string): StorageFile {
-    return this.#open(join(this.#directory, segment), false);
+    return this.#open(segment, false);
   }
 
   /** Takes the room away that is left behind the position. Not synced: if it comes back, the next writer does it again. */
   trim({segment, offset}: Position): void {
-    if (this.#file?.path !== join(this.#directory, segment) || this.#roomEnd <= offset) return;
+    if (this.#file === null || this.#segment !== segment || this.#roomEnd <= offset) return;
     this.#file.truncate(offset);
     this.#roomEnd = 0;
   }
@@ -114,14 +117,16 @@ export class SegmentWriter {
     }
   }
 
-  #open(path: string, fresh: boolean): StorageFile {
-    if (this.#file?.path === path) return this.#file;
+  #open(segment: string, fresh: boolean): StorageFile {
+    if (this.#file !== null && this.#segment === segment) return this.#file;
+    const path = join(this.#directory, segment);
     const alone = this.#alone;
     this.close();
     // Another segment of the same journal: still nobody else wrote.
     if (fresh) this.#alone = alone;
     try {
       this.#file = fresh ? this.#storage.create(path) : this.#storage.open(path);
+      this.#segment = segment;
     } catch (error) {
       // Opening stores nothing; a new segment that is empty is nothing either.
       throw nothingWritten(error, path);

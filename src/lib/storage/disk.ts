@@ -18,7 +18,7 @@ import {
 } from 'node:fs';
 import {dirname} from 'node:path';
 import {openLockFile} from './lock-file.js';
-import {type FileIdentity, identityOf, sizeIfNamed} from './names.js';
+import {type FileIdentity, identityOf, isNamed, namesVersion} from './names.js';
 import type {Storage, StorageFile} from './storage.js';
 
 /** The real file system. Synchronous calls: twice as fast here as asynchronous ones, and nothing runs in between. */
@@ -44,6 +44,10 @@ export const disk: Storage = {
   sizeOf(path) {
     const found = statSync(path, {throwIfNoEntry: false});
     return found === undefined ? null : found.size;
+  },
+  namesOf(directory) {
+    const found = statSync(directory, {throwIfNoEntry: false});
+    return found === undefined ? null : namesVersion(found, Date.now());
   },
   readFile(path) {
     return unlessMissing(() => readFileSync(path));
@@ -89,9 +93,9 @@ function diskFile(path: string, fd: number): StorageFile {
     write: (offset, bytes) => writeFully(fd, offset, bytes),
     sync: () => fdatasyncSync(fd),
     truncate: (size) => ftruncateSync(fd, size),
-    sizeIfCurrent: () => {
+    isCurrent: () => {
       identity ??= identityOf(fd);
-      return sizeIfNamed(path, identity);
+      return isNamed(path, identity);
     },
     close: () => closeSync(fd),
   };

@@ -1,6 +1,6 @@
 import {closeSync, constants, openSync, readSync, writeSync} from 'node:fs';
 import {createRequire} from 'node:module';
-import {identityOf, sizeIfNamed} from './names.js';
+import {identityOf, isNamed} from './names.js';
 import type {LockFile} from './storage.js';
 
 /** What fs-native-extensions gives us of the kernel's open-file-description locks. */
@@ -36,7 +36,7 @@ export function openLockFile(path: string): LockFile {
     write: (offset, bytes) => {
       writeSync(fd, bytes, 0, bytes.length, offset);
     },
-    isCurrent: () => sizeIfNamed(path, identity) !== null,
+    isCurrent: () => isNamed(path, identity),
     close: () => closeSync(fd),
   };
 }

@@ -11,8 +11,24 @@ export function identityOf(fd: number): FileIdentity {
   return {ino, dev};
 }
 
-/** The size of the file of this name if it is that very file: not renamed, removed or replaced since; else null. */
-export function sizeIfNamed(path: string, {ino, dev}: FileIdentity): number | null {
+/** True while the path names that very file: not renamed, removed or replaced since. */
+export function isNamed(path: string, {ino, dev}: FileIdentity): boolean {
   const named = statSync(path, {throwIfNoEntry: false});
-  return named !== undefined && named.ino === ino && named.dev === dev ? named.size : null;
+  return named !== undefined && named.ino === ino && named.dev === dev;
+}
+
+/** Longer than the clock of any file system takes from one tick to the next. */
+const SETTLED_MS = 100;
+
+/**
+ * See `Storage.namesOf`. The kernel gives a directory a new change time with each change of a name, and nobody can set
+ * it. Two changes within one tick of its clock have the same, and some file systems count in whole seconds: there
+ * nothing can be told.
+ */
+export function namesVersion(
+  {dev, ino, ctimeMs}: {readonly dev: number; readonly ino: number; readonly ctimeMs: number},
+  now: number,
+): string | null {
+  const settled = now - ctimeMs > SETTLED_MS && ctimeMs % 1000 !== 0;
+  return settled ? `${dev} ${ino} ${ctimeMs}` : null;
 }

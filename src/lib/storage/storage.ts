@@ -9,8 +9,8 @@ export interface StorageFile {
   /** Afterwards everything written to this file survives a power cut (fdatasync). */
   sync(): void;
   truncate(size: number): void;
-  /** Its size; null when the path names another file by now (or none): what is written here, nobody would find. */
-  sizeIfCurrent(): number | null;
+  /** False when the path names another file by now (or none): what is written here, nobody would find. */
+  isCurrent(): boolean;
   close(): void;
 }
 
@@ -52,6 +52,11 @@ export interface Storage {
   has(path: string): boolean;
   /** The size of a file; null when there is none of this name. */
   sizeOf(path: string): number | null;
+  /**
+   * Another one as soon as a name in the directory has come, gone, or come to mean another file; so while it is the
+   * same, every name means what it meant. Null while that cannot be told, as just after such a change.
+   */
+  namesOf(directory: string): string | null;
   /** Whole content; null when there is no such file. */
   readFile(path: string): Buffer | null;
   /** Afterwards names created, renamed or removed in the directory survive a power cut. */
