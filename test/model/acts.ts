@@ -1,6 +1,7 @@
 import type {StowpayError} from '../../src/lib/core/errors.js';
 import type {PaymentIntent} from '../../src/lib/core/payment.js';
 import type {ForwardItem} from '../../src/lib/terminal/forward/result.js';
+import type {ForwarderEvent} from '../../src/lib/terminal/forward/watch.js';
 import type {Book} from './book.js';
 import {holdsForReport} from './invariants.js';
 import type {Death} from './life.js';
@@ -70,6 +71,48 @@ function unheard(book: Book, payments: readonly PaymentIntent[]): void {
 
 function tolerate(error: StowpayError, ...codes: readonly string[]): void {
   if (!codes.includes(error.code)) throw error;
+}
+
+export interface Watching {
+  readonly death: Death | null;
+  /** When it is stopped, real milliseconds. */
+  readonly after: number;
+}
+
+/** A forwarder that runs for a while, as a service does. What it told before it died was told. */
+export function watch(watching: Watching): Act {
+  return {
+    text: `watch(${show(watching)})`,
+    perform: async (book, world) => {
+      const {after, death} = watching;
+      const payments = world.seen?.payments ?? [];
+      const told: (ForwarderEvent & {event: 'payment_intent_forwarded'})[] = [];
+      const ended = await world.run((terminal, life) => {
+        const onEvent = (event: ForwarderEvent): void => {
+          if (event.event === 'payment_intent_forwarded' && !life.dead) told.push(event);
+        };
+        return terminal.watch({signal: AbortSignal.timeout(after), onEvent, onBeat: () => {}});
+      }, death);
+      await heardReport(book, world, told);
+      if (ended.kind === 'died') unheard(book, payments);
+      if (ended.kind === 'failed') tolerate(ended.error, 'forwarder_running');
+    },
+  };
+}
+
+/** What differs from the API is adopted where it is proven: also how a payment ended that no forward told of. */
+export function reconcile(death: Death | null): Act {
+  return {
+    text: `reconcile(${show({death})})`,
+    perform: async (book, world) => {
+      unheard(book, world.seen?.payments ?? []);
+      // What was sent before it was held back, and is only found out now.
+      book.held.clear();
+      const request = {names: [], since: null, dryRun: false};
+      const ended = await world.run((terminal) => terminal.reconcile(request), death);
+      if (ended.kind === 'failed') tolerate(ended.error, 'network_unavailable', 'api_unavailable');
+    },
+  };
 }
 
 export interface Capturing extends Choice {
@@ -150,6 +193,14 @@ export function retry(choice: Choice): Act {
     if (ended.kind === 'died') unheard(book, world.seen?.payments ?? []);
     return ended;
   });
+}
+
+/** Everything that is set aside is tried again. */
+export async function retryAll(book: Book, world: World): Promise<void> {
+  const request = {names: [], all: true, reason: null, dryRun: false};
+  const ended = await world.run((terminal) => terminal.retry(request));
+  if (ended.kind === 'failed') throw ended.error;
+  if (ended.kind === 'told') await heardReport(book, world, ended.value);
 }
 
 export function acknowledge(choice: Choice): Act {

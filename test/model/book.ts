@@ -33,6 +33,8 @@ export class Book {
   known = new Set<string>();
   /** Local ids a backup threw away. */
   readonly forgotten = new Set<string>();
+  /** Sales a backup knows only the beginning of: it threw away how they went on, and that they were accepted. */
+  readonly begun = new Set<string>();
   /** How often each stored payment was reported declined by a forward. */
   declines = new Map<string, number>();
   /** Payments whose report may have died with its process. */
@@ -119,9 +121,12 @@ export class Book {
     return forgot === null || forgot < backup.at || at - forgot > KEYS_KEPT_MS;
   }
 
-  /** What a restored journal voids as never sent may have been sent in the past that it has forgotten. */
-  mayHaveVoidedUnawares(localId: string): boolean {
-    return this.#restoredAt !== null && this.endedByOperator.has(localId);
+  /**
+   * What a restored journal voids as never sent may have been sent in the past that it has forgotten; and a sale it
+   * knows the beginning of may have been taken in that past.
+   */
+  mayBeForgotten(localId: string): boolean {
+    return this.begun.has(localId) || (this.#restoredAt !== null && this.endedByOperator.has(localId));
   }
 
   mayForgetKeys(at: number): boolean {

@@ -186,6 +186,8 @@ export function restoreBackup(ago: number, late: boolean): Command {
       if (!book.mayRestore(index, world.time)) return;
       world.restoreBackup(index);
       book.restoreBackup(index, world.time);
+      const {payments} = await world.look();
+      for (const {local_id, state} of payments) if (state === 'created') book.begun.add(local_id);
     },
     ({backups}) => backups > 0,
   );

@@ -1,6 +1,6 @@
 import {AssertionError, expect} from 'chai';
 import fc from 'fast-check';
-import {ALL, captureAll, forwardOnce} from './acts.js';
+import {ALL, captureAll, forwardOnce, retryAll} from './acts.js';
 import {lives} from './arbitraries.js';
 import {Book} from './book.js';
 import type {Command} from './commands.js';
@@ -88,6 +88,8 @@ async function settleAll(book: Book, world: World): Promise<void> {
   world.setNetwork(true);
   world.setClock('right');
   await releaseAll(book, world);
+  await sendAll(book, world);
+  await retryAll(book, world);
   await sendAll(book, world);
   await world.look();
   await captureAll(book, world);

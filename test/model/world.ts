@@ -141,13 +141,16 @@ export class World {
   }
 
   /** One process from its start to its end. Throws what no process may throw. */
-  async run<T>(act: (terminal: Terminal) => Promise<T>, death: Death | null = null): Promise<Ended<T>> {
+  async run<T>(
+    act: (terminal: Terminal, life: Life) => Promise<T>,
+    death: Death | null = null,
+  ): Promise<Ended<T>> {
     if (this.#machine === null) throw new Error('not open');
     const life = new Life(death);
     this.#running.add(life);
     const terminal = openProcess(this.#machine, life, this.#mutant);
     try {
-      const value = await act(terminal);
+      const value = await act(terminal, life);
       return life.dead ? {kind: 'died'} : {kind: 'told', value};
     } catch (error) {
       if (life.dead) return {kind: 'died'};
