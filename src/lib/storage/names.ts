@@ -17,8 +17,8 @@ export function isNamed(path: string, {ino, dev}: FileIdentity): boolean {
   return named !== undefined && named.ino === ino && named.dev === dev;
 }
 
-/** Longer than the clock of any file system takes from one tick to the next. */
-const SETTLED_MS = 100;
+/** Three times what the clock of the slowest kernel takes from one tick to the next. */
+const SETTLED_MS = 30;
 
 /**
  * See `Storage.namesOf`. The kernel gives a directory a new change time with each change of a name, and nobody can set
