@@ -1,7 +1,6 @@
 import {type ErrorCode, StowpayError} from '../core/errors.js';
 import {type Condition, worstCondition} from '../core/exit-codes.js';
 import {formatAmount} from '../core/money.js';
-import {type PaymentState, STATES} from '../core/payment.js';
 import type {ForwardItem, ForwardOutcome, ForwardResult} from '../terminal/forward/result.js';
 import type {Look} from './look.js';
 import {amountsText, cardText, plural} from './payment-text.js';
@@ -82,13 +81,13 @@ const CONDITIONS: Readonly<Record<ForwardOutcome, Condition>> = {
 /** At the end of a wait it does not matter why something is left: the money is not settled. */
 function conditionOf({outcome, payment}: ForwardItem, timedOut: boolean): Condition {
   // Whoever settled it counts it; that it needs a person is true for everybody.
-  if (outcome === 'elsewhere' && needsPerson(payment.state)) return 'attention';
+  if (outcome === 'elsewhere' && needsPerson(payment)) return 'attention';
   const condition = CONDITIONS[outcome];
   return timedOut && (condition === 'temporary' || condition === 'locked') ? 'pending' : condition;
 }
 
-function needsPerson(state: PaymentState): boolean {
-  return state === 'declined' || STATES[state].bucket === 'attention';
+function needsPerson({state, bucket}: ForwardItem['payment']): boolean {
+  return state === 'declined' || bucket === 'attention';
 }
 
 /** The error that sets the exit code of a run; null when everything was delivered. The worst condition wins. */

@@ -146,6 +146,7 @@ function afterEvent(payment: Payment, record: JournalRecord & PaymentEvent): Pay
         ...folded(payment, record.data.intent),
         state: 'captured',
         attempt: null,
+        leftover: false,
         stray: false,
         capture_unsure: false,
         last_error: null,
@@ -159,6 +160,7 @@ function afterEvent(payment: Payment, record: JournalRecord & PaymentEvent): Pay
         unresolved_confirms: 0,
         leftover: leavesIntent(payment),
         stray: mayLeaveStray(payment),
+        unclaimed: false,
         amount_capturable: 0,
         reason: {code: reason, message},
       };
@@ -286,6 +288,8 @@ function delivered(
 
 /** Where a payment stands when an attempt ended without effect. */
 function stateBeforeConfirm(payment: Payment): PaymentState {
+  // What was held back stays so whatever is found out about what was sent before: only a release lets it go.
+  if (payment.state === 'held') return 'held';
   if (payment.stored_at !== null) return 'accepted_offline';
   return payment.card === null ? 'created' : 'authorizing';
 }

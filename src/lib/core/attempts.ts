@@ -152,7 +152,9 @@ export function lookEvents(
 function isBeingCanceled(payment: Payment, intent: RemoteIntent): boolean {
   if (!payment.cancel_unsure || payment.stored_at === null || mismatch(payment, intent) !== null)
     return false;
-  return stateOf(intent) === 'authorized' || isUntouched(payment, intent);
+  const state = stateOf(intent);
+  // Declined anew, too: it must not be asked again as after a soft decline.
+  return state === 'authorized' || state === 'declined' || isUntouched(payment, intent);
 }
 
 function isUntouched(payment: Payment, intent: RemoteIntent): boolean {
@@ -372,25 +374,22 @@ export function captureLookEvents(
     case 'succeeded':
       return [{type: 'payment.captured', payment: of, data: {intent, request_id: requestId, looked}}];
     case 'requires_capture':
-      return [
-        {
-          type: 'payment.attempt_failed',
-          payment: of,
-          data: {operation: 'capture', outcome: 'untouched', error: null},
-        },
-      ];
+      return [...(looked ? interruptedCapture(payment) : []), captureFailed(payment, 'untouched')];
     case 'canceled': {
       const why = intent.cancellation_reason ?? 'unknown reason';
       const message = `The authorisation was cancelled or lapsed at the API (${why}); nothing was captured.`;
       return [{type: 'payment.canceled', payment: of, data: {reason: 'canceled_at_api', message}}];
     }
     default:
-      return [
-        {
-          type: 'payment.attempt_failed',
-          payment: of,
-          data: {operation: 'capture', outcome: 'in_doubt', error: null},
-        },
-      ];
+      return [captureFailed(payment, 'in_doubt')];
   }
+}
+
+/** The sender of a capture died, so that its answer is lost as any other: its amount stays until a person asks otherwise. */
+function interruptedCapture(payment: Payment): readonly EventBody[] {
+  return payment.attempt?.operation === 'capture' ? [captureFailed(payment, 'interrupted')] : [];
+}
+
+function captureFailed(payment: Payment, outcome: 'untouched' | 'in_doubt' | 'interrupted'): EventBody {
+  return failedEvent(payment, {operation: 'capture', outcome, error: null});
 }

@@ -18,8 +18,14 @@ export interface Moment {
  * ours said. Whatever cannot be known counts as old.
  */
 export function mustLookFirst(payment: Payment, now: Moment): boolean {
-  if (payment.id !== null) return false;
-  if (payment.look_first) return true;
+  return payment.id === null && (payment.look_first || mayBeForgotten(payment, now));
+}
+
+/**
+ * True for a stored payment of which more may have been done than this journal knows. Where its intent is known, a look
+ * at that tells before it is confirmed again: one that was declined for good must not be shown to its issuer anew.
+ */
+export function mayBeForgotten(payment: Payment, now: Moment): boolean {
   if (payment.stored_at === null) return false;
   const age = ageInBoot(payment, now);
   const told = now.ms - Date.parse(payment.stored_at);

@@ -238,9 +238,10 @@ async function settleRefused(
   refused: Extract<Outcome<RemoteIntent>, {kind: 'refused'}>,
 ): Promise<Settled> {
   const look = await parts.gateway.retrievePaymentIntent(payment.id ?? '');
+  const answered = {...payment, attempt: null};
   const events =
     look.kind === 'delivered'
-      ? captureLookEvents(payment, look.value, look.request_id, true)
+      ? captureLookEvents(answered, look.value, look.request_id, true)
       : captureEvents(payment, refused);
   // One of ours whose answer was lost may have been the one that took it.
   const elsewhere = !payment.capture_fixed;

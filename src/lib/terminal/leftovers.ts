@@ -35,6 +35,7 @@ export async function intentsOf(
   signal: AbortSignal | undefined,
 ): Promise<Outcome<ReadonlyMap<string, string>>> {
   const known = new Map<string, string>();
+  const best = new Map<string, number>();
   const wanted = new Set(payments.map(({local_id}) => local_id));
   for await (const page of parts.gateway.listPaymentIntents(lookSince(payments, now), signal)) {
     if (page.kind !== 'delivered') return page;
@@ -42,14 +43,21 @@ export async function intentsOf(
       // Cancelled before it was ever confirmed: a leftover somebody cleaned up. It moved no money and never will.
       if (status === 'canceled' && charge === null) continue;
       const local = metadata.stowpay_id;
-      if (local !== undefined && wanted.has(local) && isBetter(status, known.has(local)))
-        known.set(local, id);
+      if (local === undefined || !wanted.has(local)) continue;
+      const told = tells(status, charge !== null);
+      if (told <= (best.get(local) ?? 0)) continue;
+      best.set(local, told);
+      known.set(local, id);
     }
   }
   return {kind: 'delivered', value: known, request_id: null};
 }
 
-/** Of several intents for one payment the one that moved money counts, then the newest (they come newest first). */
-function isBetter(status: string, haveOne: boolean): boolean {
-  return !haveOne || status === 'succeeded' || status === 'requires_capture';
+/**
+ * Of several intents for one payment the one that moves money counts, then one its card was shown to, then the newest
+ * (they come newest first).
+ */
+function tells(status: string, charged: boolean): number {
+  if (['succeeded', 'requires_capture', 'processing'].includes(status)) return 3;
+  return charged ? 2 : 1;
 }

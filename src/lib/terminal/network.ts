@@ -1,5 +1,5 @@
 import {StowpayError} from '../core/errors.js';
-import type {Binding} from '../core/payment.js';
+import type {Binding, Payment} from '../core/payment.js';
 import type {ApiError, Outcome, RemoteAccount} from '../core/ports.js';
 import {rfc3339} from '../core/time.js';
 import type {Parts} from './parts.js';
@@ -65,6 +65,11 @@ export function credentialsError(error: ApiError): StowpayError {
       details: {http_status: error.http_status, request_id: error.request_id, code: error.code},
     },
   );
+}
+
+/** The API we reach is where a payment belongs. */
+export function isBoundTo({binding}: Payment, {account, livemode, origin}: Binding): boolean {
+  return binding.account === account && binding.livemode === livemode && binding.origin === origin;
 }
 
 /** Throws when the API we reach is not where a payment belongs: a payment is never sent anywhere else. */

@@ -119,7 +119,13 @@ async function sendReady(
 ): Promise<readonly RetryItem[]> {
   const names = ready.filter(({outcome}) => outcome !== 'failed').map(({payment}) => payment.local_id);
   if (names.length === 0) return ready;
-  const request = {names, limit: null, dryRun: false, ...(signal === undefined ? {} : {signal})};
+  const request = {
+    names,
+    chosen: true,
+    limit: null,
+    dryRun: false,
+    ...(signal === undefined ? {} : {signal}),
+  };
   try {
     const result = await forward(parts, request);
     return ready.map((item) => (item.outcome === 'failed' ? item : afterForward(item, result)));

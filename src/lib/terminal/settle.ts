@@ -61,7 +61,8 @@ function firstConfirm(parts: Parts, payment: Payment, events: readonly EventBody
 
 /**
  * Confirms a payment whose id is journalled: exactly once, by looking instead of guessing. A doubt is settled by
- * retrieving the intent; only an intent that a look has shown untouched is confirmed again. The caller owns the payment.
+ * retrieving the intent; only an intent that a look has shown untouched is confirmed again. With `lookFirst` it is looked
+ * at before anything is sent, doubt or not. The caller owns the payment.
  *
  * Ends early with `last.kind` `stop` when the API does not accept our credentials: nothing more was sent then.
  */
@@ -69,15 +70,17 @@ export async function confirmAtApi(
   parts: Parts,
   journal: Journal,
   start: Payment,
-  tries = TRIES,
+  {tries = TRIES, lookFirst = false}: {readonly tries?: number; readonly lookFirst?: boolean} = {},
 ): Promise<Settled> {
   let payment = start;
   let last: Outcome<RemoteIntent> | null = null;
   for (let attempt = 1; attempt <= tries; attempt += 1) {
-    if (payment.state === 'in_doubt') {
+    const unknown = lookFirst && attempt === 1;
+    if (payment.state === 'in_doubt' || unknown) {
       const looked = await lookAtApi(parts, journal, payment);
       payment = looked.payment;
       last = looked.last;
+      if (unknown && looked.last?.kind !== 'delivered') return looked;
     }
     const over = tooManyAttempts(payment);
     if (over !== null) return {payment: await record(journal, payment, [over]), last};
@@ -168,7 +171,7 @@ async function settleRefused(
 }
 
 /** Journals what an answer or a look told, and makes a decline final that an earlier lost confirm could still undo. */
-async function recordSettling(
+export async function recordSettling(
   parts: Parts,
   journal: Journal,
   before: Payment,
@@ -251,8 +254,8 @@ export async function lookAtApi(parts: Parts, journal: Journal, payment: Payment
   const last = await parts.gateway.retrievePaymentIntent(payment.id ?? '');
   switch (last.kind) {
     case 'delivered': {
-      // One that a person named is heard of by that person.
-      const unclaimed = payment.stored_at === null && !payment.look_first;
+      // One that a person named is heard of by that person, unless a cancel may still undo it.
+      const unclaimed = payment.stored_at === null && (!payment.look_first || payment.cancel_unsure);
       const events = lookEvents(payment, last.value, last.request_id, unclaimed);
       return {payment: await recordSettling(parts, journal, payment, events), last};
     }

@@ -1,7 +1,9 @@
 import {pairingDaysLeft} from '../core/connect-rules.js';
 import {StowpayError} from '../core/errors.js';
 import {type Authorizations, authorizationsOf} from '../core/lapse.js';
+import {type Moment, mayBeForgotten} from '../core/look-first.js';
 import {
+  awaitsCancel,
   awaitsNotice,
   BUCKETS,
   type Bucket,
@@ -23,7 +25,7 @@ import {
   tallies,
 } from '../core/state.js';
 import {damageOf} from './damage.js';
-import {type Parts, statesNow, timeNow} from './parts.js';
+import {momentNow, type Parts, statesNow, timeNow} from './parts.js';
 
 export interface Limit {
   readonly rule: string;
@@ -119,10 +121,22 @@ export async function checkSafeToWipe(parts: Parts, capturedElsewhere: boolean):
   const elsewhere = capturedElsewhere || parts.profile.captures_elsewhere;
   const blocking = [...state.payments.values()]
     .map((payment) => ({payment, state: effective(payment)}))
-    .filter((one) => STATES[one.state].blocksWipe && !(elsewhere && one.state === 'authorized'))
+    .filter((one) => isLostByWipe(one.payment, one.state, elsewhere, momentNow(parts)))
     .sort((a, b) => a.payment.seq - b.payment.seq)
     .map(({payment: {local_id, amount, currency}, state: now}) => ({local_id, state: now, amount, currency}));
   return {status: shown, blocking, error: verdict(health, blocking, state)};
+}
+
+function isLostByWipe(
+  payment: Payment,
+  state: PaymentState,
+  capturedElsewhere: boolean,
+  now: Moment,
+): boolean {
+  // Nobody captures elsewhere what is to be cancelled or released: that has to be done from here.
+  if (state === 'authorized' && capturedElsewhere) return awaitsCancel(payment) || payment.unclaimed;
+  // Voided, and what an old backup may have forgotten of it was not looked for yet.
+  return STATES[state].blocksWipe || (payment.stray && mayBeForgotten(payment, now));
 }
 
 /** Under the lock: what every process has acknowledged up to now. */
@@ -189,7 +203,8 @@ function verdict(
       {hint: `Do not wipe. Begin with stowpay inspect ${attention[0]?.local_id}.`},
     );
   }
-  const stored = blocking.some(({state}) => STATES[state].offline);
+  // What is cancelled already waits for a look, as what is stored waits to be sent.
+  const stored = blocking.some(({state}) => STATES[state].offline || state === 'canceled');
   return new StowpayError('payments_pending', `A wipe now would lose ${many} (${kinds}).`, {
     hint: stored
       ? 'Do not wipe. Run stowpay forward when there is network, then stowpay capture --all.'

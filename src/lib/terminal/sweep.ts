@@ -8,6 +8,7 @@ import type {Journal, Outcome, RemoteIntent} from '../core/ports.js';
 import type {State} from '../core/state.js';
 import {latestOf} from './history.js';
 import {intentsOf} from './leftovers.js';
+import {isBoundTo, reachApi} from './network.js';
 import {momentNow, type Parts, record} from './parts.js';
 import {cancelFailed, interruptedEvent, sendCancel} from './settle.js';
 
@@ -51,8 +52,9 @@ export async function sweep(
 ): Promise<number> {
   let canceled = 0;
   try {
-    const strays = await straysOf(parts, leftovers, signal);
-    for (const seen of leftovers) {
+    const ours = await ofThisKey(parts, leftovers, signal);
+    const strays = await straysOf(parts, ours, signal);
+    for (const seen of ours) {
       if (signal?.aborted === true) break;
       const last = await sweepOwned(parts, journal, seen, strays);
       if (last === 'delivered') canceled += 1;
@@ -63,6 +65,22 @@ export async function sweep(
     if (!(error instanceof StowpayError)) throw error;
   }
   return canceled;
+}
+
+/**
+ * Those that can be settled with this key: another account's API says "there is none" of an intent that stands, and may
+ * hold money. What has nothing at the API needs none.
+ */
+async function ofThisKey(
+  parts: Parts,
+  leftovers: readonly Payment[],
+  signal: AbortSignal | undefined,
+): Promise<readonly Payment[]> {
+  const asks = ({id, stray}: Payment): boolean => id !== null || stray;
+  if (!leftovers.some(asks)) return leftovers;
+  const reach = await reachApi(parts, signal);
+  const isOurs = (one: Payment): boolean => reach.kind === 'online' && isBoundTo(one, reach.binding);
+  return leftovers.filter((payment) => !asks(payment) || isOurs(payment));
 }
 
 /** Intents of payments that were voided without knowing them, by local id; null when the API did not tell. */
@@ -87,8 +105,11 @@ async function sweepOwned(
   if (claim === null) return null;
   try {
     const payment = await latestOf(journal, seen);
-    if (!payment.stray) return await sweepOne(parts, journal, payment);
-    return strays === null ? null : await sweepStray(parts, journal, payment, strays.get(payment.local_id));
+    if (payment.stray)
+      return strays === null ? null : await sweepStray(parts, journal, payment, strays.get(payment.local_id));
+    // A collect may have gone on with it since it was seen, and what that one brought about is nobody's leftover.
+    const stillThere = payment.leftover || payment.state === 'created';
+    return stillThere ? await sweepOne(parts, journal, payment) : null;
   } finally {
     claim.release();
   }
@@ -141,6 +162,7 @@ async function sweepOne(
   const payment = found.state === 'created' ? await closeAbandoned(journal, found) : found;
   if (!payment.leftover) return null;
   const {attempted, last} = await sendCancel(parts, journal, payment);
+  if (last.kind === 'refused') return settleRefused(parts, journal, attempted, last);
   if (last.kind !== 'delivered') {
     await record(journal, attempted, [cancelFailed(attempted, last)]);
     return last.kind;
@@ -148,6 +170,26 @@ async function sweepOne(
   const data = {operation: 'cancel', intent: last.value, request_id: last.request_id, looked: false} as const;
   await record(journal, attempted, [{type: 'payment.delivered', payment: payment.local_id, data}]);
   return 'delivered';
+}
+
+/** It cannot be cancelled: gone already, or money moved since it was looked at. That is told, never dropped. */
+async function settleRefused(
+  parts: Parts,
+  journal: Journal,
+  payment: Payment,
+  refused: Extract<Outcome<RemoteIntent>, {kind: 'refused'}>,
+): Promise<Outcome<unknown>['kind']> {
+  const look = await parts.gateway.retrievePaymentIntent(payment.id ?? '');
+  const known = look.kind === 'delivered' || look.kind === 'refused';
+  let event = cancelFailed(payment, known ? refused : look);
+  if (look.kind === 'delivered' && movedMoney(look.value)) {
+    // A void stays one: it is tried again.
+    event = isVoided(payment, look.value)
+      ? cancelFailed(payment, look)
+      : forgotten(payment, look.value, look.request_id);
+  }
+  await record(journal, payment, [event]);
+  return known ? refused.kind : look.kind;
 }
 
 /** An operator wanted it cancelled, and it still can be: that means an authorisation that came to light later, too. */

@@ -244,6 +244,30 @@ describe('cancel of what may have been confirmed', () => {
   }
 });
 
+describe('a device whose payments are captured elsewhere', () => {
+  it('is not safe to wipe while a cancel or a release has to be done from here', async () => {
+    const till = await openTill();
+    const {payment} = await till.collect({reference: 'A0'});
+    const check = async () => (await till.run((terminal) => terminal.checkSafeToWipe(true))).error;
+    expect(await check()).to.equal(null);
+    till.network.set(false);
+    expect(await cancelOne(till, payment.local_id)).to.include({outcome: 'requested'});
+    expect(await check()).to.include({code: 'payments_pending', exitCode: 3});
+    till.network.set(true);
+    await till.forward();
+    expect(await check()).to.equal(null);
+    await till.api.addFault({...CONFIRM, count: 1, fault: {kind: 'drop_after'}});
+    await till.api.addFault({...LOOK, count: 50, fault: {kind: 'drop_before'}});
+    expect((await failure(till.collect({reference: 'A1'}))).code).to.equal('payment_in_doubt');
+    await till.api.clearFaults();
+    await till.forward();
+    expect(await check()).to.include({code: 'payments_pending', exitCode: 3});
+    expect((await till.collect({reference: 'A1'})).payment.state).to.equal('authorized');
+    expect(await check()).to.equal(null);
+    await till.close();
+  });
+});
+
 describe('cancel with credentials that the API refuses', () => {
   it('voids what was never confirmed, and records the rest', async () => {
     const revoked = {status: 401, body: {error: {type: 'invalid_request_error', message: 'revoked'}}};

@@ -1,5 +1,8 @@
 import {expect} from 'chai';
 import {captureError} from '../../../src/lib/cli/capture-text.js';
+import {systemClock} from '../../../src/lib/device/clock.js';
+import {FileJournal} from '../../../src/lib/journal/journal.js';
+import {disk} from '../../../src/lib/storage/disk.js';
 import type {CaptureItem, CaptureRequest} from '../../../src/lib/terminal/capture.js';
 import {openTill, SALE, type Till} from '../../support/till.js';
 import {ask} from '../sandbox/api/client.js';
@@ -23,6 +26,38 @@ async function authorized(till: Till, count: number): Promise<readonly string[]>
 function capture(till: Till, request: Partial<CaptureRequest> = {}): Promise<readonly CaptureItem[]> {
   return till.run((terminal) => terminal.capture({...ALL, ...request}));
 }
+
+describe('a capture of a part whose sender was killed', () => {
+  it('is sent again over the same amount, as the plan says, unless a person asks otherwise', async () => {
+    for (const [asked, taken] of [
+      [null, 500],
+      [700, 700],
+    ] as const) {
+      const till = await openTill();
+      const [local_id = ''] = await authorized(till, 1);
+      // What stands in the journal when it dies between the record and the request.
+      const journal = new FileJournal({storage: disk, directory: till.directory, clock: systemClock()});
+      const data = {amount: 500, key: `stowpay-${local_id}-capture-0`, generation: 0};
+      const event = {type: 'payment.capture_attempted', payment: local_id, data} as const;
+      await journal.transact(() => ({events: [event], result: null}));
+      journal.close();
+      if (asked === null) {
+        expect((await capture(till, {dryRun: true}))[0]).to.include({outcome: 'planned', amount: 500});
+        expect((await capture(till))[0]).to.include({outcome: 'captured', amount: 500});
+      } else {
+        const one = {names: [local_id], all: false};
+        const refused = await capture(till, {...one, amount: asked}).catch((thrown) => thrown);
+        expect(refused, 'before a look').to.include({code: 'payment_intent_unexpected_state'});
+        await till.api.addFault({...CAPTURE, count: 5, fault: {kind: 'conflict_409'}});
+        await capture(till, one);
+        await till.api.clearFaults();
+        expect((await capture(till, {...one, amount: asked}))[0]).to.include({outcome: 'captured'});
+      }
+      expect((await till.api.ledger())[0]).to.include({captures: 1, amount_captured: taken});
+      await till.close();
+    }
+  });
+});
 
 describe('capturing several payments', () => {
   let till: Till;

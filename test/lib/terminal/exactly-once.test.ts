@@ -157,6 +157,33 @@ describe('exactly once', () => {
     });
   }
 
+  for (const knowsIntent of [false, true]) {
+    it(`does not ask an issuer again that declined for good in a forgotten past (intent ${knowsIntent ? '' : 'un'}known)`, async () => {
+      const clock = testClock();
+      let soft = knowsIntent;
+      const error = {type: 'card_error', code: 'processing_error', decline_code: null, message: 'later'};
+      const own = await openTill(clock, ({path}) =>
+        soft && path.endsWith('/confirm') ? {status: 402, body: {error}} : 'pass',
+      );
+      own.network.set(false);
+      const {payment} = await own.collect({reference: 'old', amount: 1205});
+      own.network.set(true);
+      if (knowsIntent) expect((await own.forward()).payments[0]).to.include({outcome: 'left'});
+      soft = false;
+      const backup = temporaryDirectory();
+      cpSync(join(own.directory, 'journal'), backup, {recursive: true});
+      expect((await own.forward()).payments[0]).to.include({outcome: 'declined'});
+      rmSync(join(own.directory, 'journal'), {recursive: true});
+      cpSync(backup, join(own.directory, 'journal'), {recursive: true});
+      clock.reboot();
+      clock.advance(25 * 3600 * 1000);
+      expect((await own.forward()).payments[0]).to.include({outcome: 'declined'});
+      const [entry] = await own.api.ledger();
+      expect(entry).to.include({stowpay_id: payment.local_id, attempts: 1, confirms: 0});
+      await own.close();
+    });
+  }
+
   it('is reported by one of two forwards at once, and only shown by the other', async () => {
     till.network.set(false);
     const {payment} = await till.collect({amount: 1205});

@@ -125,6 +125,42 @@ describe('a held payment', () => {
   });
 });
 
+describe('a retry beside a forwarder', () => {
+  it('tells what the other one settled meanwhile, and sends the rest', async () => {
+    let till: Till | null = null;
+    let first = '';
+    const beside: Promise<unknown>[] = [];
+    const error = {type: 'card_error', code: 'processing_error', decline_code: null, message: 'later'};
+    let soft = true;
+    till = await openTill(undefined, ({method, path}): Fate => {
+      if (soft && path.endsWith('/confirm')) return {status: 402, body: {error}};
+      if (soft || method !== 'GET' || path === '/v1/account' || beside.length > 0) return 'pass';
+      const request = {names: [first], limit: null, dryRun: false};
+      beside.push((till as Till).run((terminal) => terminal.forward(request)));
+      return {slow_ms: 600};
+    });
+    const two = await storeOne(till, {reference: 'A2'});
+    await till.forward();
+    soft = false;
+    const one = await storeOne(till, {reference: 'A1'});
+    first = one.local_id;
+    await setAside(till, one.local_id, 'api_refused');
+    // Looked up before it is let go, and while that takes long the first one is sent by somebody else.
+    await setAside(till, two.local_id, 'canceled_at_api');
+    const names = [one.local_id, two.local_id];
+    const items = await till.run((terminal) =>
+      terminal.retry({names, all: false, reason: null, dryRun: false}),
+    );
+    await Promise.all(beside);
+    expect(items.map(({outcome, error}) => [outcome, error])).to.deep.equal([
+      ['elsewhere', null],
+      ['authorized', null],
+    ]);
+    for (const entry of await till.api.ledger()) expect(entry).to.include({confirms: 1});
+    await till.close();
+  });
+});
+
 describe('several payments at once', () => {
   it('are each told of, and one that cannot be held stops no other', async () => {
     const till = await openTill();

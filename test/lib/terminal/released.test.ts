@@ -59,6 +59,37 @@ describe('an authorisation that is being released', () => {
   });
 });
 
+describe('a sale in doubt that somebody asks about by name', () => {
+  it('is never released after it was called authorised, for the goods may have left', async () => {
+    const clock = testClock();
+    const till = await openTill(clock);
+    await unheard(till);
+    const [doubted] = await till.run((terminal) =>
+      terminal.list({names: [], states: [], buckets: ['attention'], limit: null}),
+    );
+    const names = [doubted?.local_id ?? ''];
+    const told = await till.run((terminal) => terminal.forward({names, limit: null, dryRun: false}));
+    expect(told.payments[0]).to.include({outcome: 'authorized', reason: null});
+    expect(forwardError(told, new AbortController().signal)).to.equal(null);
+    clock.advance(16 * 60_000);
+    expect((await till.forward()).total).to.equal(0);
+    expect((await till.api.ledger())[0]).to.include({status: 'requires_capture'});
+    const all = {names: [], all: true, amount: null, dryRun: false};
+    const [captured] = await till.run((terminal) => terminal.capture(all));
+    expect(captured).to.include({outcome: 'captured', amount: 1250});
+    await till.close();
+  });
+
+  it('is told with what will become of it where nobody did', async () => {
+    const till = await openTill(testClock());
+    await unheard(till);
+    const told = await till.forward();
+    expect(told.payments[0]).to.include({outcome: 'authorized'});
+    expect(told.payments[0]?.reason).to.match(/released after 15 minutes/);
+    await till.close();
+  });
+});
+
 describe('money received that nobody was told of', () => {
   it('is named by every forward until somebody takes note', async () => {
     const till = await openTill();

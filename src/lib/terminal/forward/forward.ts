@@ -23,6 +23,8 @@ import {waitUntilForwarded} from './wait.js';
 export interface ForwardRequest {
   /** Names of payments; empty for everything that is stored. */
   readonly names: readonly string[];
+  /** Those named could be sent a moment ago: what somebody settled since is told as such, and refuses nothing. */
+  readonly chosen?: boolean;
   readonly limit: number | null;
   readonly dryRun: boolean;
   /**
@@ -47,7 +49,7 @@ export async function forward(parts: Parts, request: ForwardRequest): Promise<Fo
   const journal = parts.journals.open();
   const state = await healthyState(journal);
   const named = request.names.length > 0;
-  const all = named ? await namedPayments(journal, state, request.names) : duePayments(parts, journal, state);
+  const all = named ? await namedPayments(journal, state, request) : duePayments(parts, journal, state);
   const payments = all.slice(0, request.limit ?? all.length);
   if (request.dryRun) return summary(planned(journal, payments), {dry_run: true});
   const leftovers = named ? [] : leftoversOf(state, parts);

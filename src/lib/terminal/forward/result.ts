@@ -117,7 +117,7 @@ export function itemOf(payment: Payment, last: Outcome<unknown> | null): Forward
         ? item('unclaimed', payment, 'captured, but its collect died before it could tell anybody', state)
         : item('too_late', payment, TOO_LATE, state);
     case 'authorized':
-      return item('authorized', payment, null, state);
+      return item('authorized', payment, payment.unclaimed ? UNHEARD : null, state);
     case 'declined':
       return item('declined', payment, payment.last_error?.message ?? null, state);
     case 'canceled':
@@ -142,6 +142,9 @@ export function settledElsewhere(payment: Payment): ForwardItem {
     state,
   );
 }
+
+const UNHEARD =
+  'its collect died before it could tell anybody: the same --reference claims it, else it is released after 15 minutes';
 
 const TOO_LATE = 'the money was received before its cancel; refund it at Stripe, then acknowledge it';
 

@@ -6,16 +6,17 @@ import type {Journal} from '../../core/ports.js';
 import type {State} from '../../core/state.js';
 import {findPayments} from '../find.js';
 import {healthyState, type Parts, statesNow, timeNow} from '../parts.js';
+import type {ForwardRequest} from './forward.js';
 
 /** The payments named. Throws `payment_intent_unexpected_state` for one there is nothing to forward of. */
 export async function namedPayments(
   journal: Journal,
   state: State,
-  names: readonly string[],
+  {names, chosen = false}: Pick<ForwardRequest, 'names' | 'chosen'>,
 ): Promise<readonly Payment[]> {
   const effective = statesNow(journal);
   const named = await findPayments(journal, state, names);
-  for (const payment of named) checkForwardable(payment, effective(payment));
+  if (!chosen) for (const payment of named) checkForwardable(payment, effective(payment));
   return named;
 }
 

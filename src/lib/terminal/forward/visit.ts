@@ -1,15 +1,18 @@
-import {isForwardable} from '../../core/attempts.js';
+import {isForwardable, lookEvents} from '../../core/attempts.js';
 import {StowpayError} from '../../core/errors.js';
+import {mayBeForgotten} from '../../core/look-first.js';
 import {abandonedState, awaitsCancel, type Payment} from '../../core/payment.js';
 import type {Journal, PaymentClaim} from '../../core/ports.js';
 import {finishCancel} from '../cancel.js';
 import {latestOf} from '../history.js';
 import {credentialsError} from '../network.js';
-import {type Parts, record} from '../parts.js';
+import {momentNow, type Parts, record} from '../parts.js';
 import {
   confirmAtApi,
   createAtApi,
   heard,
+  mayBeCanceledLate,
+  recordSettling,
   recovered,
   releaseUnclaimed,
   type Settled,
@@ -51,7 +54,9 @@ export async function visit(
       return {done: itemOf(await heard(journal, current), null), last: null, lost: null};
     }
     const {payment, last} = await bringForward(parts, journal, current, known);
-    return {done: itemOf(payment, last), last, lost: lostBy(last)};
+    // Whoever named it hears now how it stands, and may let the goods go for it: from here on it is not released any more.
+    const told = named && isHeard(payment) ? await heard(journal, payment) : payment;
+    return {done: itemOf(told, last), last, lost: lostBy(last)};
   } catch (error) {
     if (!(error instanceof StowpayError)) throw error;
     if (error.code === 'payment_busy') return busy(seen, error.message);
@@ -64,6 +69,11 @@ export async function visit(
   } finally {
     claim?.release();
   }
+}
+
+/** It is good, and no cancel of ours is on its way that could still undo it. */
+function isHeard(payment: Payment): boolean {
+  return (payment.state === 'authorized' || payment.state === 'captured') && !mayBeCanceledLate(payment);
 }
 
 function busy(seen: Payment, reason: string): Visited {
@@ -115,24 +125,31 @@ async function bringForward(
       : await adopt(parts, journal, payment, found);
   const ready = created.payment.id !== null && isForwardable(abandonedState(created.payment));
   if (!ready || created.last?.kind === 'stop') return stopIfRefused(journal, created);
-  return confirmAtApi(parts, journal, created.payment, 1);
+  const lookFirst = payment.id !== null && mayBeForgotten(payment, momentNow(parts));
+  return confirmAtApi(parts, journal, created.payment, {tries: 1, lookFirst});
 }
 
-/** The API already has an intent for it (a journal restored from a backup): look at that one instead of making another. */
+/**
+ * The API already has an intent for it (a journal restored from a backup): what that one shows is taken over instead of
+ * making another. Its charge is of a confirm this journal has forgotten, so that a decline is news, and no reason to ask again.
+ */
 async function adopt(parts: Parts, journal: Journal, payment: Payment, id: string): Promise<Settled> {
   const last = await parts.gateway.retrievePaymentIntent(id);
   if (last.kind !== 'delivered') return {payment, last};
-  const adopted = await record(journal, payment, [
-    {
-      type: 'payment.delivered',
-      payment: payment.local_id,
-      data: {operation: 'create', intent: last.value, request_id: last.request_id, looked: true},
-    },
-    {
-      type: 'payment.attempt_failed',
-      payment: payment.local_id,
-      data: {operation: 'confirm', outcome: 'in_doubt', error: null},
-    },
+  const {value: intent, request_id} = last;
+  const of = payment.local_id;
+  const found = {operation: 'create', intent, request_id, looked: true} as const;
+  const doubt = {operation: 'confirm', outcome: 'in_doubt', error: null} as const;
+  const doubted: Payment = {
+    ...payment,
+    id,
+    state: 'in_doubt',
+    unresolved_confirms: payment.unresolved_confirms + 1,
+  };
+  const adopted = await recordSettling(parts, journal, payment, [
+    {type: 'payment.delivered', payment: of, data: found},
+    {type: 'payment.attempt_failed', payment: of, data: doubt},
+    ...lookEvents(doubted, intent, request_id, false),
   ]);
   return {payment: adopted, last};
 }

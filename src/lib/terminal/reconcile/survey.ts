@@ -3,7 +3,7 @@ import {abandonedState, type Binding, bucketOf, mayBeOwned, type Payment} from '
 import type {Journal, RemoteIntent} from '../../core/ports.js';
 import {concerns, isLeftover, judge, judgeUnknown} from '../../core/reconcile.js';
 import {storyOf} from '../history.js';
-import {credentialsError} from '../network.js';
+import {credentialsError, isBoundTo} from '../network.js';
 import {type Parts, throwIfInterrupted} from '../parts.js';
 import {unreachable} from './unreachable.js';
 
@@ -133,11 +133,6 @@ export function isDone(payment: Payment): boolean {
 /** A running sender is between two records: nothing can be said of the payment until it is done. */
 function isRunning({journal}: Context, payment: Payment): boolean {
   return mayBeOwned(payment) && journal.owned(payment.seq);
-}
-
-export function isBoundTo(payment: Payment, {account, livemode, origin}: Binding): boolean {
-  const {binding} = payment;
-  return binding.account === account && binding.livemode === livemode && binding.origin === origin;
 }
 
 /** A payment by its local id, as it was when the comparison began or as its records tell; null when there is none. */
