@@ -136,7 +136,8 @@ describe('cancel on the command line', () => {
         expect((await dying).signal).to.equal('SIGKILL');
         await judge.clearFaults();
         expect(await inspected(cli, local_id)).to.include({state: 'authorized', cancel_requested: true});
-        await cli.ok('forward');
+        // The API may still be busy with the cancel of the one that died.
+        await cli.ok('forward', '--wait', '--timeout', '20');
         expect(await inspected(cli, local_id)).to.include({state: 'canceled'});
         expect((await judge.ledger())[0]).to.include({status: 'canceled', captures: 0});
       } finally {
