@@ -58,6 +58,8 @@ export interface Watched {
 /** A device must not come back at the very moment all others do. */
 const SPREAD_MS = 700;
 /** Unconfirmed intents move no money: cleaning up may take its time. */
+/** Between two looks at the journal while it is busy. */
+const LOOK_MS = 900;
 const SWEEP_PAUSE_MS = 60_000;
 const LONGEST_SWEEP_PAUSE_MS = 3_600_000;
 
@@ -94,6 +96,8 @@ class Watch {
   #queue: QueueNow = {count: 0, amounts: {}};
   #failing: string | null = null;
   #nextSweep = 0;
+  #looking: Promise<void> | null = null;
+  #nextLook = 0;
   #sweepPause = SWEEP_PAUSE_MS;
   /** Leftovers that had their turn. */
   readonly #swept = new Set<string>();
@@ -125,6 +129,7 @@ class Watch {
       onReturn: () => this.#return(),
       onIdle: () => this.#sweep(),
     });
+    await this.#looking;
     this.#tellStatus(await healthyState(journal));
     if (lost !== null) this.#tellFailure(lost);
     return {outcomes: this.#outcomes, forwarding_failure: lost};
@@ -167,6 +172,24 @@ class Watch {
     if (failure !== null && failure.code !== this.#failing) this.#tellFailure(failure);
     this.#failing = failure?.code ?? null;
     this.#request.onBeat(doing, this.#queue);
+    // Where it is idle it looks anyway; an outage lasts for hours, and kiosks go on selling.
+    if (doing !== 'idle') this.#lookBeside();
+  }
+
+  /** Tells what changed while it is busy or waits. What is wrong with the journal is met by the next selection. */
+  #lookBeside(): void {
+    if (this.#looking !== null || performance.now() < this.#nextLook) return;
+    this.#nextLook = performance.now() + LOOK_MS;
+    this.#looking = stateStillThere(this.#parts, this.#parts.journals.open())
+      .then((state) => this.#tellStatus(state))
+      .catch((error: unknown) => {
+        if (!(error instanceof StowpayError)) throw error;
+      })
+      .finally(() => {
+        this.#looking = null;
+      });
+    // A bug is thrown where somebody waits for it: at the end.
+    this.#looking.catch(() => {});
   }
 
   async #return(): Promise<void> {

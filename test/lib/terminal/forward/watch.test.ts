@@ -81,6 +81,26 @@ describe('forward --watch, in this process', () => {
       await queue.expectOnce(ids);
     });
 
+    it('tells that the network is gone when it is, and what is stored meanwhile', async () => {
+      queue = await openQueue();
+      await queue.store(1);
+      queue.till.network.set(false);
+      watching = startWatch(queue);
+      const running = watching;
+      const told = (): unknown[] =>
+        running
+          .of('offline_status_change')
+          .map(({network_status, offline_payments_count}) => [network_status, offline_payments_count]);
+      await running.until('it told', () => told().length === 2);
+      await queue.store(1, 2);
+      await running.until('it told again', () => told().length === 3);
+      expect(told()).to.deep.equal([
+        ['online', 1],
+        ['offline', 1],
+        ['offline', 2],
+      ]);
+    });
+
     it('asks about once a second while a link hangs, however long', async () => {
       queue = await openQueue();
       await queue.store(1);
