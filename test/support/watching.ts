@@ -18,6 +18,8 @@ export interface Watching {
   until(what: string, so: () => boolean): Promise<void>;
   /** Asks it to stop, and gives how it ended. */
   stop(): Promise<Watched>;
+  /** What asks it to stop. */
+  readonly signal: AbortSignal;
   /** How it ended, or what it threw. */
   readonly ended: Promise<Watched>;
 }
@@ -65,5 +67,6 @@ export function startWatch(queue: Queue, options: OpenOptions = {}): Watching {
       return ended;
     },
     ended,
+    signal: controller.signal,
   };
 }

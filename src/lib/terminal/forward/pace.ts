@@ -69,7 +69,8 @@ const LONGEST_ASKED_MS = 60_000;
 class Pacer {
   private readonly options: PaceOptions;
   private bucket: TokenBucket;
-  private readonly waiting: Array<() => void> = [];
+  /** Told whether they may start. */
+  private readonly waiting: Array<(mayStart: boolean) => void> = [];
   /** Ends the sleep of whoever serves the queue; null while nobody sleeps. */
   private asleep: AbortController | null = null;
   private serving = false;
@@ -114,51 +115,59 @@ class Pacer {
   private turn(signal: AbortSignal | undefined): Promise<boolean> {
     if (signal?.aborted === true) return Promise.resolve(false);
     if (!this.serving && this.takeTurn() === 0) return Promise.resolve(true);
-    const {over, sleep: pause} = this.options;
     return new Promise((resolve) => {
-      let ended = false;
-      let grace: AbortController | null = null;
       const end = (mayStart: boolean): void => {
-        ended = true;
-        grace?.abort();
         signal?.removeEventListener('abort', giveUp);
-        over?.removeEventListener('abort', giveUpSoon);
         resolve(mayStart);
       };
-      const start = (): void => end(true);
       const giveUp = (): void => {
-        if (ended) return;
-        this.waiting.splice(this.waiting.indexOf(start), 1);
+        this.waiting.splice(this.waiting.indexOf(end), 1);
         if (this.waiting.length === 0) this.asleep?.abort();
         end(false);
       };
-      const giveUpSoon = (): void => {
-        grace = new AbortController();
-        void pause(GRACE_MS, grace.signal).then(giveUp);
-      };
       signal?.addEventListener('abort', giveUp, {once: true});
-      this.waiting.push(start);
+      this.waiting.push(end);
       if (!this.serving) void this.serve();
-      if (ended) return;
-      if (over?.aborted === true) giveUpSoon();
-      else over?.addEventListener('abort', giveUpSoon, {once: true});
     });
   }
 
   /** Lets those who wait start, in order. Asks the clock again after every sleep: one that lasted too long saves nothing up. */
   private async serve(): Promise<void> {
     this.serving = true;
+    const hurry = this.hurried();
     while (this.waiting.length > 0) {
       const wait = this.takeTurn();
       if (wait === 0) {
-        this.waiting.shift()?.();
+        this.waiting.shift()?.(true);
         continue;
       }
       this.asleep = new AbortController();
       await this.options.sleep(wait, this.asleep.signal);
       this.asleep = null;
     }
+    hurry.end();
     this.serving = false;
+  }
+
+  /** Once the work is to end, whoever still waits a moment later is given up. One listener, however many wait. */
+  private hurried(): {end(): void} {
+    const {over, sleep: pause} = this.options;
+    const served = new AbortController();
+    const hurry = async (): Promise<void> => {
+      await pause(GRACE_MS, served.signal);
+      if (served.signal.aborted) return;
+      for (const end of this.waiting.splice(0)) end(false);
+      this.asleep?.abort();
+    };
+    const onOver = (): void => void hurry();
+    if (over?.aborted === true) onOver();
+    else over?.addEventListener('abort', onOver, {once: true});
+    return {
+      end: () => {
+        served.abort();
+        over?.removeEventListener('abort', onOver);
+      },
+    };
   }
 
   /** Milliseconds until it is worth asking again; 0 when one request may start. */

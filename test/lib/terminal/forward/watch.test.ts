@@ -1,3 +1,4 @@
+import {getEventListeners} from 'node:events';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {expect} from 'chai';
@@ -141,6 +142,24 @@ describe('forward --watch, in this process', () => {
       const started = performance.now();
       await running.stop();
       expect(performance.now() - started, 'ms').to.be.below(4000);
+    });
+
+    it('with many calls that wait for their turn leaves no listeners behind and warns of none', async () => {
+      queue = await openQueue({max_concurrency: 24, max_requests_per_s: 60});
+      await queue.store(30);
+      const warnings: string[] = [];
+      const onWarning = ({name, message}: Error): void => void warnings.push(`${name}: ${message}`);
+      process.on('warning', onWarning);
+      try {
+        watching = startWatch(queue);
+        await watching.told(30);
+        await watching.stop();
+        expect(getEventListeners(watching.signal, 'abort')).to.deep.equal([]);
+        await sleep(50);
+      } finally {
+        process.off('warning', onWarning);
+      }
+      expect(warnings).to.deep.equal([]);
     });
 
     it('lets nothing that is stored meanwhile wait behind a payment whose call hangs', async () => {
