@@ -184,6 +184,36 @@ describe('exactly once', () => {
     });
   }
 
+  it('is not charged anew because a stray intent of it is younger than the one that was voided', async () => {
+    const clock = testClock();
+    const own = await openTill(clock);
+    own.network.set(false);
+    const {payment} = await own.collect({reference: 'old'});
+    const {local_id} = payment;
+    own.network.set(true);
+    const backup = temporaryDirectory();
+    cpSync(join(own.directory, 'journal'), backup, {recursive: true});
+    await own.forward();
+    const act = {names: [local_id], all: false, confirm: null, reason: null, dryRun: false};
+    const [voided] = await own.run((terminal) => terminal.cancel(act));
+    expect(voided).to.include({outcome: 'canceled'});
+    // As a create that was lost leaves behind when it arrives late, and its key is not known any more.
+    clock.advance(25 * 3600 * 1000);
+    await fetch(`${own.api.url}/v1/payment_intents`, {
+      method: 'POST',
+      headers: {Authorization: 'Bearer sk_test_stowpay_sandbox'},
+      body: new URLSearchParams({amount: '1250', currency: 'usd', 'metadata[stowpay_id]': local_id}),
+    });
+    expect(await own.api.ledger()).to.have.length(2);
+    rmSync(join(own.directory, 'journal'), {recursive: true});
+    cpSync(backup, join(own.directory, 'journal'), {recursive: true});
+    clock.reboot();
+    expect((await own.forward()).payments[0]).to.include({outcome: 'quarantined'});
+    const confirms = (await own.api.ledger()).map((entry) => entry.confirms);
+    expect(confirms).to.have.members([1, 0]);
+    await own.close();
+  });
+
   it('is reported by one of two forwards at once, and only shown by the other', async () => {
     till.network.set(false);
     const {payment} = await till.collect({amount: 1205});
