@@ -145,7 +145,7 @@ describe('ResponseDecoder', () => {
     for (let count = 0; count < 140; count += 1) decoder.push(lies);
     decoder.reset();
     expect(decoder.push(good)).to.deep.equal(one);
-  }).timeout(5000);
+  }).timeout(20_000);
 });
 
 function cut(bytes: Buffer, sizes: readonly number[]): Buffer[] {
