@@ -1,4 +1,4 @@
-import type {Outcome} from './ports.js';
+import type {Outcome, Random} from './ports.js';
 
 export interface Backoff {
   /** The ceiling after the first failure, ms; it doubles with each further one. */
@@ -30,6 +30,12 @@ export function backoffMs(
   const doublings = Math.min(Math.max(failures, 1) - 1, 30);
   const ceiling = Math.min(backoff.cap_ms, backoff.first_ms * 2 ** doublings);
   return Math.max(Math.min(askedMs ?? 0, backoff.cap_ms), jitter * ceiling);
+}
+
+/** Chance for a pause: from 0 to 1, drawn anew each time. */
+export function jitterOf(random: Random): number {
+  const [byte = 128] = random(1);
+  return byte / 255;
 }
 
 /** A number from 0 to 1 that is the same for a device every time and spread evenly over a fleet (FNV-1a). */

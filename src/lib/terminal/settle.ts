@@ -5,7 +5,7 @@ import type {EventBody} from '../core/events.js';
 import {interrupted} from '../core/operate.js';
 import {abandonedState, type Payment} from '../core/payment.js';
 import type {FrozenCall, Journal, JsonObject, Outcome, RemoteIntent} from '../core/ports.js';
-import {askedPause, backoffMs, IN_RUN, mayRepeat} from '../core/retry.js';
+import {askedPause, backoffMs, IN_RUN, jitterOf, mayRepeat} from '../core/retry.js';
 import {sleep} from './forward/sleep.js';
 import {type Parts, record} from './parts.js';
 import {unrecorded, unsent} from './payment-errors.js';
@@ -385,6 +385,5 @@ export function frozen(payment: Payment, key: string, params: JsonObject): Froze
 
 /** Between two tries of one run; longer when the API asks for it. */
 export function pause(parts: Parts, attempt: number, outcome: Outcome<unknown> | null): Promise<void> {
-  const [byte = 128] = parts.random(1);
-  return sleep(backoffMs(IN_RUN, attempt, byte / 255, askedPause(outcome)));
+  return sleep(backoffMs(IN_RUN, attempt, jitterOf(parts.random), askedPause(outcome)));
 }

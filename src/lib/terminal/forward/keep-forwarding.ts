@@ -1,7 +1,7 @@
 import {StowpayError} from '../../core/errors.js';
 import type {Payment} from '../../core/payment.js';
 import type {Journal} from '../../core/ports.js';
-import {type Backoff, backoffMs} from '../../core/retry.js';
+import {type Backoff, backoffMs, jitterOf} from '../../core/retry.js';
 import type {Parts} from '../parts.js';
 import {Forwarder, type Pass} from './forwarder.js';
 import {untilReachable} from './reachable.js';
@@ -165,8 +165,7 @@ class Keeper {
   }
 
   async #rest(): Promise<void> {
-    const [byte = 128] = this.#parts.random(1);
-    const until = performance.now() + backoffMs(IN_VAIN, this.#vain, byte / 255, null);
+    const until = performance.now() + backoffMs(IN_VAIN, this.#vain, jitterOf(this.#parts.random), null);
     while (performance.now() < until && this.#work.signal?.aborted !== true) {
       this.#beat();
       await sleep(Math.min(BEAT_MS, until - performance.now()), this.#work.signal);

@@ -1,5 +1,6 @@
 import {fullBucket, type Rate, rateOf, type TokenBucket, takeToken} from '../../core/pace.js';
 import type {Clock, Gateway, Outcome, Random} from '../../core/ports.js';
+import {jitterOf} from '../../core/retry.js';
 import type {Parts} from '../parts.js';
 import {sleep} from './sleep.js';
 
@@ -198,8 +199,7 @@ class Pacer {
   /** Random, also on top of what the API asks for: devices that were refused together must not come back together. */
   private pauseMs(asked: number | null): number {
     const longest = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.refusals - 1));
-    const [byte = 128] = this.options.random(1);
-    return Math.min(asked ?? 0, LONGEST_ASKED_MS) + (byte / 255) * longest;
+    return Math.min(asked ?? 0, LONGEST_ASKED_MS) + jitterOf(this.options.random) * longest;
   }
 }
 

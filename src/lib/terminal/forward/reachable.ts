@@ -1,6 +1,6 @@
 import {StowpayError} from '../../core/errors.js';
 import type {ApiError} from '../../core/ports.js';
-import {askedPause, type Backoff, backoffMs} from '../../core/retry.js';
+import {askedPause, type Backoff, backoffMs, jitterOf} from '../../core/retry.js';
 import {type Online, reachOf} from '../network.js';
 import type {Parts} from '../parts.js';
 import {type Failure, failure, failureOf} from './result.js';
@@ -114,6 +114,5 @@ function pauseAfter(
   failures: number,
 ): number {
   if (error.http_status === null) return INTERVAL_MS;
-  const [byte = 128] = parts.random(1);
-  return Math.max(INTERVAL_MS, backoffMs(OUT_OF_ORDER, failures, byte / 255, asked_ms));
+  return Math.max(INTERVAL_MS, backoffMs(OUT_OF_ORDER, failures, jitterOf(parts.random), asked_ms));
 }

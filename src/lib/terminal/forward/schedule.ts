@@ -1,4 +1,4 @@
-import {type Backoff, backoffMs} from '../../core/retry.js';
+import {type Backoff, backoffMs, jitterOf} from '../../core/retry.js';
 import type {Parts} from '../parts.js';
 
 /** A soft decline is the issuer's "later": minutes, not seconds. */
@@ -17,7 +17,7 @@ export interface ScheduleOptions {
 
 /** Chance, and the clock that timers run on: never the wall's, which may jump. */
 export function timing(parts: Pick<Parts, 'random'>): Pick<ScheduleOptions, 'mono' | 'jitter'> {
-  return {mono: () => performance.now(), jitter: () => (parts.random(1)[0] ?? 128) / 255};
+  return {mono: () => performance.now(), jitter: () => jitterOf(parts.random)};
 }
 
 interface Entry {
