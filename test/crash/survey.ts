@@ -30,6 +30,12 @@ export interface Survey {
   readonly sites: Map<string, number>;
 }
 
+/** A state, and the run as it had been told up to then. */
+interface FoundState {
+  readonly told: Run;
+  readonly state: CrashState;
+}
+
 export function emptySurvey(): Survey {
   return {points: 0, complete: 0, states: 0, repeated: 0, recoveries: 0, violations: [], sites: new Map()};
 }
@@ -43,14 +49,20 @@ export async function surveyWorkload(workload: NamedWorkload, options: SurveyOpt
   const mutation = options.mutation ?? null;
   const start = {name, image, sizes, mutation, initialised: workload.bare === true ? null : 0};
   const run = await runWorkload(start, workload.run);
-  const states: CrashState[] = [];
+  const states: FoundState[] = [];
   const {denser = 1} = workload;
   const dense = denser === 1 ? options : {...options, perPoint: options.perPoint * denser, stride: 1};
   await surveyRun(run, dense, random, survey, states);
-  for (const state of drawn(states, options.recoveries, random)) {
+  for (const {told, state} of drawn(states, options.recoveries, random)) {
     if (options.hasty === true && survey.violations.length > 0) return survey;
     survey.recoveries += 1;
-    await surveyRecovery(run, state, {...options, perPoint: Math.ceil(options.perPoint / 8)}, random, survey);
+    await surveyRecovery(
+      told,
+      state,
+      {...options, perPoint: Math.ceil(options.perPoint / 8)},
+      random,
+      survey,
+    );
   }
   return survey;
 }
@@ -81,7 +93,7 @@ async function surveyRun(
   options: SurveyOptions,
   random: RandomNumbers,
   survey: Survey,
-  states: CrashState[],
+  states: FoundState[],
 ): Promise<void> {
   for (const [site, count] of run.disk.sites) survey.sites.set(site, (survey.sites.get(site) ?? 0) + count);
   const seen = new Set<string>();
@@ -104,9 +116,9 @@ async function surveyRun(
       }
       seen.add(name);
       survey.states += 1;
-      states.push(state);
       const told =
         index > 0 && index < shown.length ? {...run, attempts: unsettled(run.attempts, point)} : run;
+      states.push({told, state});
       for (const violation of await violationsOf(told, state)) {
         survey.violations.push(`${whereOf(run, state, point)}: ${violation}`);
       }

@@ -625,7 +625,7 @@ export class FileJournal implements Journal {
     if (unmarked) {
       // Nothing says that the last writer of this boot, if there was one, synced what stands here.
       file.sync();
-      this.#mark.write(segment, offset);
+      this.#mark.begin(segment, offset);
     }
     return recovered;
   }

@@ -84,6 +84,17 @@ export class MarkOfBoot {
     return this.#known?.mark?.writer === this.#writer;
   }
 
+  /**
+   * The first mark of this boot, in place of none, or of one that somebody died in the middle of writing. What he left
+   * is blanked first: else a second death, a few bytes into this mark, could put an older one together again, and what
+   * stands behind that would be cut although it was shown.
+   */
+  begin(segment: string, offset: number): void {
+    this.#known = null;
+    this.#file.write(0, Buffer.alloc(MARK_BYTES, ' '));
+    this.write(segment, offset);
+  }
+
   write(segment: string, offset: number): void {
     const mark = {boot: this.#boot, segment, offset, writer: this.#writer};
     const bytes = encodeMark(mark);
