@@ -74,6 +74,7 @@ export function directoryWorld(dir: string): EmulatorWorld {
     memory: fileMemory(dir),
     settings: () => readObject(join(dir, SETTINGS)),
     nextCard: () => takeCard(dir),
+    commandFaults: () => [],
     close: () => {
       if (open) lock.close();
       open = false;

@@ -1,22 +1,27 @@
-import {encodeResponse, type ResponseFrame} from '../../reader/wire/frame.js';
+import type {ResponseFrame} from '../../reader/wire/frame.js';
 import {readTlv, type TlvObject} from '../../reader/wire/tlv.js';
 import type {CableEnd} from './cable.js';
 import type {Presentation} from './card-data.js';
 import {CommandParser, type Incoming} from './command-parser.js';
+import {contactUnstarted} from './contact.js';
+import {endsEverything, type Fault, type Moment} from './faults.js';
 import {type KeyUse, keyStateOf, nextKey, sameKey} from './key-counter.js';
-import {outcomeOf, sendsCardData} from './outcome.js';
+import {type Outcome, outcomeOf, sendsCardData} from './outcome.js';
 import {answerPlain, readerNow} from './plain-commands.js';
-import type {EmulatorWorld, PresentedCard} from './world.js';
+import {Transmitter} from './transmitter.js';
+import type {EmulatorWorld, LateAnswer, PresentedCard} from './world.js';
 
 export interface EmulatorOptions {
   /** Milliseconds until the card is there. */
   readonly card_delay_ms?: number;
   /** Milliseconds between the frames of one card. */
   readonly frame_delay_ms?: number;
-  /** When a canceled read's own answer comes: before the cancel's, after it, or not at all. */
-  readonly late_answer?: 'before' | 'after' | 'never';
+  /** What else a canceled read says. The reader's settings go before this. */
+  readonly late_answer?: LateAnswer;
   /** Sends no faster than 115200 baud would. */
   readonly paced?: boolean;
+  /** Takes the line away and gives it back after so many ms; without it the line is closed for good. */
+  readonly pull?: (forMs: number) => void;
 }
 
 export interface AttachedEmulator {
@@ -27,8 +32,13 @@ export interface AttachedEmulator {
 const ACTIVATE = 0x02;
 const CANCEL = 0x05;
 const CONTACT = 0x60;
-const BYTES_PER_TICK = 115;
-const TICK_MS = 10;
+const BOOT: ResponseFrame = {command: 0x14, status: 0x01, data: Buffer.alloc(0)};
+const WIRE_BAUD = 115_200;
+const CARD_DELAY_MS = 150;
+const FRAME_DELAY_MS = 30;
+const LATE_ANSWER_MS = 20;
+/** Long enough for the host to notice, short enough for a person to wait. */
+const OUTAGE_MS = 2000;
 
 /** Puts an emulated reader on the far end of a line: from now on it answers there as a real one would. */
 export function attachEmulator(
@@ -41,28 +51,41 @@ export function attachEmulator(
   return {detach: () => reader.stop()};
 }
 
+type Command = Extract<Incoming, {kind: 'command'}>;
+
 type Read =
   | {readonly kind: 'idle'}
-  | {readonly kind: 'waiting'; readonly timers: readonly NodeJS.Timeout[]}
-  /** A chip is started: its data waits for the host to have it authenticated. */
-  | {readonly kind: 'started'; readonly frames: readonly ResponseFrame[]};
+  /** For a card, or for the next frame of one. */
+  | {readonly kind: 'waiting'; readonly card: PresentedCard; readonly request: readonly TlvObject[]}
+  /** A chip is started: it goes on with the host's next contact command. */
+  | {readonly kind: 'started'; readonly next: NonNullable<Outcome['next']>};
 
 class EmulatedReader {
   readonly #line: CableEnd;
   readonly #world: EmulatorWorld;
   readonly #options: EmulatorOptions;
-  readonly #parser = new CommandParser();
+  readonly #transmitter: Transmitter;
+  #parser = new CommandParser();
   #read: Read = {kind: 'idle'};
-  #output = Buffer.alloc(0);
-  #pacing: NodeJS.Timeout | undefined;
+  /** Of the read in progress: all of them end with it. */
+  #timers: NodeJS.Timeout[] = [];
+  /** Of a canceled read that still has something to say. */
+  #late: NodeJS.Timeout | undefined;
+  /** Set while the reader hears and says nothing: without power, or hung. */
+  #outage: NodeJS.Timeout | undefined;
+  /** What goes wrong with the answer to the command at hand. */
+  #faults: readonly Fault[] = [];
 
   constructor(line: CableEnd, world: EmulatorWorld, options: EmulatorOptions) {
     this.#line = line;
     this.#world = world;
     this.#options = options;
+    const paced = options.paced ?? world.settings().paced ?? false;
+    this.#transmitter = new Transmitter(line, paced ? WIRE_BAUD : null);
   }
 
   receive(chunk: Uint8Array): void {
+    if (this.#outage !== undefined) return;
     for (const incoming of this.#parser.push(chunk)) {
       this.#orFail(incoming.command, () => this.#handle(incoming));
     }
@@ -73,32 +96,43 @@ class EmulatedReader {
     try {
       act();
     } catch {
-      this.#read = {kind: 'idle'};
+      this.#endRead();
       this.#reply(command, 0x0a);
     }
   }
 
   stop(): void {
     this.#endRead();
-    clearInterval(this.#pacing);
+    clearTimeout(this.#late);
+    clearTimeout(this.#outage);
+    this.#transmitter.stop();
   }
 
   #handle(incoming: Incoming): void {
-    if (incoming.kind === 'bad_crc') this.#reply(incoming.command, 0x04);
+    this.#faults = [];
+    if (incoming.kind === 'bad_crc') {
+      this.#reply(incoming.command, 0x04);
+      return;
+    }
+    const faults = this.#world.commandFaults(incoming.command, incoming.sub);
+    this.#faults = faults.filter((fault) => atOf(fault) === 'answer');
+    if (this.#strike(faults.filter((fault) => atOf(fault) !== 'answer'))) return;
+    const status = this.#faults.find((fault) => fault.kind === 'status')?.status;
+    if (status !== undefined) this.#reply(incoming.command, status);
     else if (incoming.command === CANCEL && incoming.sub === 0x01) this.#cancel();
     else this.#obey(incoming);
   }
 
   /** While a card is awaited every command but the cancel ends the wait, too. */
-  #obey(incoming: Extract<Incoming, {kind: 'command'}>): void {
-    const started = this.#read.kind === 'started' ? this.#read.frames : undefined;
+  #obey(incoming: Command): void {
+    const next = this.#read.kind === 'started' ? this.#read.next : undefined;
     this.#endRead();
     switch (incoming.command) {
       case ACTIVATE:
         this.#activate(incoming.sub, incoming.data);
         break;
       case CONTACT:
-        this.#authenticate(incoming.sub, started);
+        this.#play(next === undefined ? contactUnstarted(incoming.sub) : next(incoming), this.#faults);
         break;
       default: {
         const {status, data} = answerPlain(incoming, this.#world);
@@ -125,36 +159,41 @@ class EmulatedReader {
     return {valid: undefined, missing: 0x90, exhausted: 0x91}[keyStateOf(this.#world.memory, settings)];
   }
 
-  #await(next: PresentedCard, request: readonly TlvObject[], timeoutS: number): void {
-    if (next.behavior === 'no_card') {
-      this.#sendLater([{command: ACTIVATE, status: 0x08, data: Buffer.alloc(0)}], timeoutS * 1000);
-      return;
-    }
-    const {card_delay_ms = 150} = this.#options;
-    const timer = setTimeout(() => this.#orFail(ACTIVATE, () => this.#present(next, request)), card_delay_ms);
-    this.#read = {kind: 'waiting', timers: [timer]};
+  #await(card: PresentedCard, request: readonly TlvObject[], timeoutS: number): void {
+    this.#read = {kind: 'waiting', card, request};
+    if (this.#strike(faultsAt(card, 'waiting'))) return;
+    const {card_delay_ms = CARD_DELAY_MS} = this.#options;
+    const wait = card.behavior === 'no_card' ? timeoutS * 1000 : (card.after_ms ?? card_delay_ms);
+    this.#timers.push(setTimeout(() => this.#orFail(ACTIVATE, () => this.#present(card, request)), wait));
   }
 
-  #present({card, behavior}: PresentedCard, request: readonly TlvObject[]): void {
+  #present(card: PresentedCard, request: readonly TlvObject[]): void {
+    const outcome = this.#outcome(card, request);
+    const [first] = outcome.frames;
+    // Seen, but not read: what it says first is still said.
+    const seen = faultsAt(card, 'seen');
+    if (seen.length > 0 && first?.status === 0x63) this.#send(first, []);
+    if (this.#strike(seen)) return;
+    const said = seen.length > 0 && first?.status === 0x63;
+    const rest = said ? {...outcome, frames: outcome.frames.slice(1)} : outcome;
+    this.#play(rest, faultsAt(card, 'answer'));
+  }
+
+  /** What the card makes the reader say. Its key is used up from here on. */
+  #outcome(card: PresentedCard, request: readonly TlvObject[]): Outcome {
     const {masking, first_response} = this.#world.memory.load();
-    const use = sendsCardData(behavior) ? this.#key(behavior) : null;
-    if (use === undefined) {
-      this.#read = {kind: 'idle'};
-      this.#reply(ACTIVATE, 0x91);
-      return;
-    }
+    const use = sendsCardData(card.behavior) ? this.#key(card.behavior) : null;
+    if (use === undefined) return {frames: [{command: ACTIVATE, status: 0x91, data: Buffer.alloc(0)}]};
     const presentation: Presentation = {
-      card,
-      behavior,
+      card: card.card,
+      behavior: card.behavior,
       use,
       masking,
       amount: requested(request, '9F02') ?? Buffer.alloc(6),
       currency: requested(request, '5F2A') ?? Buffer.from('0840', 'hex'),
       now: readerNow(this.#world),
     };
-    const outcome = outcomeOf(presentation, first_response);
-    const {afterAuthentication} = outcome;
-    this.#sendLater(outcome.frames, 0, afterAuthentication);
+    return outcomeOf(presentation, first_response);
   }
 
   /** Null when this reader, or this card, sends readable data; undefined when the keys are used up. */
@@ -163,59 +202,103 @@ class EmulatedReader {
     return behavior === 'repeated_ksn' ? sameKey(this.#world.memory) : nextKey(this.#world.memory);
   }
 
-  #authenticate(sub: number, started: readonly ResponseFrame[] | undefined): void {
-    if (sub !== 0x11) this.#reply(CONTACT, 0x03);
-    else if (started === undefined) this.#reply(CONTACT, 0x0b);
-    else this.#sendLater(started, 0);
+  /** Sends frames one after the other, the first at once; the faults concern the last of them. */
+  #play(outcome: Outcome, faults: readonly Fault[]): void {
+    const {frame_delay_ms = FRAME_DELAY_MS} = this.#options;
+    const late = faults.find((fault) => fault.kind === 'delay')?.for_ms ?? 0;
+    let at = 0;
+    outcome.frames.forEach((frame, index) => {
+      const last = index === outcome.frames.length - 1;
+      at += (frame.after_ms ?? (index === 0 ? 0 : frame_delay_ms)) + (last ? late : 0);
+      const act = (): void => {
+        if (last)
+          this.#read = outcome.next === undefined ? {kind: 'idle'} : {kind: 'started', next: outcome.next};
+        this.#send(frame, last ? faults : []);
+      };
+      this.#timers.push(setTimeout(act, at));
+    });
   }
 
   #cancel(): void {
-    const late = this.#read.kind === 'waiting' ? (this.#options.late_answer ?? 'after') : 'never';
+    const read = this.#read;
     this.#endRead();
-    if (late === 'before') this.#reply(ACTIVATE, 0x0a);
+    const late = read.kind === 'waiting' ? this.#lateAnswer() : 'never';
+    // The card came in the same moment: it was read, and its key is used.
+    const frames =
+      read.kind === 'waiting' && late.startsWith('card')
+        ? this.#outcome(read.card, read.request).frames.slice(-1)
+        : [{command: ACTIVATE, status: 0x0a, data: Buffer.alloc(0)}];
+    const tell = (): void => {
+      for (const frame of frames) this.#send(frame, []);
+    };
+    if (late.endsWith('before')) tell();
     this.#reply(CANCEL, 0x00);
-    if (late === 'after') setTimeout(() => this.#reply(ACTIVATE, 0x0a), 20).unref();
+    // No later command takes it back.
+    if (late.endsWith('after')) this.#late = setTimeout(tell, LATE_ANSWER_MS);
   }
 
-  /** Sends frames one after the other, beginning in `wait` milliseconds. */
-  #sendLater(frames: readonly ResponseFrame[], wait: number, started?: readonly ResponseFrame[]): void {
-    const {frame_delay_ms = 30} = this.#options;
-    const timers = frames.map((frame, index) =>
-      setTimeout(
-        () => {
-          if (index === frames.length - 1) {
-            this.#read = started === undefined ? {kind: 'idle'} : {kind: 'started', frames: started};
-          }
-          this.#reply(frame.command, frame.status, frame.data);
-        },
-        wait + index * frame_delay_ms,
-      ),
-    );
-    this.#read = {kind: 'waiting', timers};
+  #lateAnswer(): LateAnswer {
+    return this.#world.settings().late_answer ?? this.#options.late_answer ?? 'after';
   }
 
   #endRead(): void {
-    if (this.#read.kind === 'waiting') for (const timer of this.#read.timers) clearTimeout(timer);
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers = [];
     this.#read = {kind: 'idle'};
   }
 
   #reply(command: number, status: number, data: Buffer = Buffer.alloc(0)): void {
-    const bytes = encodeResponse({command, status, data});
-    if (this.#options.paced !== true) {
-      this.#line.write(bytes);
-      return;
-    }
-    this.#output = Buffer.concat([this.#output, bytes]);
-    this.#pacing ??= setInterval(() => this.#sendPiece(), TICK_MS);
+    this.#send({command, status, data}, this.#faults);
   }
 
-  #sendPiece(): void {
-    this.#line.write(this.#output.subarray(0, BYTES_PER_TICK));
-    this.#output = this.#output.subarray(BYTES_PER_TICK);
-    if (this.#output.length > 0) return;
-    clearInterval(this.#pacing);
-    this.#pacing = undefined;
+  #send(frame: ResponseFrame, faults: readonly Fault[]): void {
+    this.#transmitter.send(frame, faults);
+    const end = faults.find(endsEverything);
+    if (end !== undefined) this.#transmitter.whenSent(() => this.#fail(end));
   }
+
+  /** Lets happen what needs no frame. True when the reader is gone afterwards. */
+  #strike(faults: readonly Fault[]): boolean {
+    this.#transmitter.disturb(faults);
+    const end = faults.find(endsEverything);
+    if (end !== undefined) this.#fail(end);
+    return end !== undefined;
+  }
+
+  /** Everything that was going on is forgotten. */
+  #fail({kind, for_ms = OUTAGE_MS}: Fault): void {
+    this.stop();
+    this.#parser = new CommandParser();
+    if (kind === 'cable_pull') this.#pull(for_ms);
+    else this.#outage = setTimeout(() => this.#recover(kind === 'reboot'), for_ms);
+  }
+
+  #pull(forMs: number): void {
+    if (this.#options.pull !== undefined) this.#options.pull(forMs);
+    else void this.#line.close();
+  }
+
+  #recover(rebooted: boolean): void {
+    this.#outage = undefined;
+    if (!rebooted) return;
+    if (this.#world.settings().forgets_poll_mode === true) {
+      const {memory} = this.#world;
+      memory.save({...memory.load(), poll_on_demand: false});
+    }
+    this.#transmitter.send(BOOT);
+  }
+}
+
+const AT_ONCE: Fault = {kind: 'reboot', at: 'seen', for_ms: 0};
+
+function faultsAt({behavior, faults = []}: PresentedCard, moment: Moment): readonly Fault[] {
+  const all = behavior === 'reboot' ? [AT_ONCE, ...faults] : faults;
+  return all.filter(({at = 'answer'}) => at === moment);
+}
+
+/** A command other than a card read is answered at once: what ends everything comes before the answer. */
+function atOf(fault: Fault): Moment {
+  return fault.at ?? (endsEverything(fault) ? 'waiting' : 'answer');
 }
 
 function requested(objects: readonly TlvObject[], tag: string): Buffer | undefined {

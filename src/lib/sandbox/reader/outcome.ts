@@ -1,23 +1,28 @@
 import type {ResponseFrame} from '../../reader/wire/frame.js';
 import type {Behavior} from './behaviors.js';
-import {ATTRIBUTION, chipData, msdData, type Presentation, tag} from './card-data.js';
+import {ATTRIBUTION, chipData, msdData, type Presentation} from './card-data.js';
+import type {Incoming} from './command-parser.js';
+import {contactOutcome} from './contact.js';
 import {swipeData} from './swipe-data.js';
 
 const ACTIVATE = 0x02;
-const CONTACT = 0x60;
-const BOOT = 0x14;
 
-/** Frames a presented card makes the reader send, in order. Empty: it falls silent. */
+export interface TimedFrame extends ResponseFrame {
+  /** Milliseconds after the frame before it; the emulator's own pace when left out. */
+  readonly after_ms?: number;
+}
+
+/** What one presentation makes the reader send, in order. No frames: it falls silent. */
 export interface Outcome {
-  readonly frames: readonly ResponseFrame[];
-  /** What it sends once the host asks for the contact chip to be authenticated. */
-  readonly afterAuthentication?: readonly ResponseFrame[];
+  readonly frames: readonly TimedFrame[];
+  /** Set where the read goes on: what comes of the host's next contact command (60-xx). */
+  readonly next?: (command: Extract<Incoming, {kind: 'command'}>) => Outcome;
 }
 
 /** What the reader answers to one card. `firstResponse`: it tells as soon as it sees a card. */
 export function outcomeOf(it: Presentation, firstResponse: boolean): Outcome {
   const outcome = finalOutcome(it);
-  if (!firstResponse || outcome.frames[0]?.command !== ACTIVATE) return outcome;
+  if (!firstResponse || outcome.frames[0]?.command !== ACTIVATE || it.behavior === 'no_card') return outcome;
   return {...outcome, frames: [response(ACTIVATE, 0x63), ...outcome.frames]};
 }
 
@@ -47,7 +52,7 @@ function finalOutcome(it: Presentation): Outcome {
     case 'fallback':
       return final(0x00, attributed(it, ATTRIBUTION.swipe, swipeData(it)));
     case 'contact':
-      return contact(it);
+      return contactOutcome(it);
     case 'no_card':
       return final(0x08);
     case 'collision':
@@ -69,22 +74,10 @@ function finalOutcome(it: Presentation): Outcome {
     case 'key_exhausted':
       return final(0x91);
     case 'reboot':
-      return {frames: [response(BOOT, 0x01)]};
     case 'silent':
+      // A fault of the reader (faults.ts); nothing is answered.
       return {frames: []};
   }
-}
-
-/** A chip is started first; its data comes when the host asks for authentication. */
-function contact(it: Presentation): Outcome {
-  const attribution = it.use === null ? ATTRIBUTION.contact & 0x1f : ATTRIBUTION.contact;
-  return {
-    frames: [response(ACTIVATE, 0x00, Buffer.concat([Buffer.from([attribution]), tag('DFEE25', '0010')]))],
-    afterAuthentication: [
-      response(CONTACT, 0x63),
-      response(CONTACT, 0x00, attributed(it, ATTRIBUTION.contact, chipData(it))),
-    ],
-  };
 }
 
 /** True when a behavior sends card data, and so uses up a key. */
@@ -111,12 +104,13 @@ function failure(error: number): Outcome {
   return final(0x0a, Buffer.concat([Buffer.from([ATTRIBUTION.contactless]), cardError(error)]));
 }
 
-function cardError(error: number): Buffer {
+/** The error object: error, SW1, SW2 and state of the field. */
+export function cardError(error: number): Buffer {
   return Buffer.concat([Buffer.from('FFEE1F04', 'hex'), Buffer.from([error, 0, 0, 0])]);
 }
 
 /** The attribution byte in front; its high bits say whether the data is encrypted. */
-function attributed(it: Presentation, attribution: number, ...data: readonly Buffer[]): Buffer {
+export function attributed(it: Presentation, attribution: number, ...data: readonly Buffer[]): Buffer {
   return Buffer.concat([Buffer.from([it.use === null ? attribution & 0x1f : attribution]), ...data]);
 }
 
@@ -124,6 +118,6 @@ function final(status: number, data?: Buffer): Outcome {
   return {frames: [response(ACTIVATE, status, data)]};
 }
 
-function response(command: number, status: number, data: Buffer = Buffer.alloc(0)): ResponseFrame {
+export function response(command: number, status: number, data: Buffer = Buffer.alloc(0)): ResponseFrame {
   return {command, status, data};
 }

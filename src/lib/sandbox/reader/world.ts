@@ -1,5 +1,6 @@
 import {type TestCard, testCard} from '../cards.js';
 import type {Behavior} from './behaviors.js';
+import type {Fault} from './faults.js';
 
 /** What the emulated reader keeps through a power cut. */
 export interface ReaderMemory {
@@ -20,16 +21,29 @@ export interface EmulatorMemory {
   save(memory: ReaderMemory): void;
 }
 
+/** What a canceled read still says, and whether before or after the cancel's own answer. */
+export const LATE_ANSWERS = ['before', 'after', 'never', 'card_before', 'card_after'] as const;
+
+export type LateAnswer = (typeof LATE_ANSWERS)[number];
+
 /** How the reader is set up, from outside. */
 export interface ReaderSettings {
   readonly encryption_off?: boolean;
   readonly key?: 'missing' | 'exhausted';
   readonly tampered?: boolean;
+  /** Sends no faster than 115200 baud. Takes effect when the line is opened. */
+  readonly paced?: boolean;
+  readonly late_answer?: LateAnswer;
+  /** After a power cycle it has to be told again to read cards only on demand. */
+  readonly forgets_poll_mode?: boolean;
 }
 
 export interface PresentedCard {
   readonly card: TestCard;
   readonly behavior: Behavior;
+  /** Milliseconds until it is there; the emulator's own when left out. */
+  readonly after_ms?: number;
+  readonly faults?: readonly Fault[];
 }
 
 /** Everything around the emulated reader. */
@@ -38,6 +52,8 @@ export interface EmulatorWorld {
   settings(): ReaderSettings;
   /** The card of this activation; asked once for each. */
   nextCard(): PresentedCard;
+  /** What goes wrong with this command; asked once for each. */
+  commandFaults(command: number, sub: number): readonly Fault[];
   /** Releases what the world holds. May be called twice. */
   close(): void;
 }
@@ -53,12 +69,17 @@ export const FRESH_MEMORY: ReaderMemory = {
 
 export const DEFAULT_PAN = '4242424242424242';
 
+/** A card to be: what is left out is the ordinary. */
+export interface CardInHand extends Omit<Partial<PresentedCard>, 'card'> {
+  readonly pan?: string;
+}
+
 /** A world in memory, for tests: cards are presented by pushing them onto `cards`. */
 export function memoryWorld(
   settings: ReaderSettings = {},
-): EmulatorWorld & {readonly cards: {pan?: string; behavior?: Behavior}[]; readonly memory: EmulatorMemory} {
+): EmulatorWorld & {readonly cards: CardInHand[]; readonly memory: EmulatorMemory} {
   let held = FRESH_MEMORY;
-  const cards: {pan?: string; behavior?: Behavior}[] = [];
+  const cards: CardInHand[] = [];
   return {
     cards,
     memory: {
@@ -69,9 +90,10 @@ export function memoryWorld(
     },
     settings: () => settings,
     nextCard: () => {
-      const {pan = DEFAULT_PAN, behavior = 'approve'} = cards.shift() ?? {};
-      return presented(pan, behavior);
+      const {pan = DEFAULT_PAN, behavior = 'approve', ...rest} = cards.shift() ?? {};
+      return {...presented(pan, behavior), ...rest};
     },
+    commandFaults: () => [],
     close: () => {},
   };
 }
