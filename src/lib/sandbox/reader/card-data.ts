@@ -3,12 +3,19 @@ import {writeTlv} from '../../reader/wire/tlv.js';
 import type {TestCard} from '../cards.js';
 import {encryptTag} from '../dukpt.js';
 import type {Behavior} from './behaviors.js';
+import type {Interface} from './interfaces.js';
 import type {KeyUse} from './key-counter.js';
 
 /** What one presentation of a card is made of. */
 export interface Presentation {
   readonly card: TestCard;
   readonly behavior: Behavior;
+  /** The way the card comes to the reader. */
+  readonly via: Interface;
+  /** The command that asked for a card; its answers carry it. */
+  readonly asked_by: number;
+  /** How long a chip waits for the host's next command, ms. */
+  readonly patience_ms: number;
   /** Null when the reader does not encrypt. */
   readonly use: KeyUse | null;
   readonly masking: readonly [leading: number, trailing: number];
@@ -26,14 +33,11 @@ const CRYPTOGRAM = {tc: '40', arqc: '80', aac: '00'} as const;
 
 /** The chip's data of one sale, sealed, in the order real readers send it. */
 export function chipData(it: Presentation): Buffer {
-  const contact = it.behavior === 'contact';
+  const contact = it.via === 'contact';
   const mastercard = it.card.brand === 'mastercard' && !contact;
   const body = Buffer.concat([accountData(it), commonData(it, contact), cryptogramData(it)]);
   return Buffer.concat([
-    tag(
-      'DFEE25',
-      it.behavior === 'decline_by_card' ? '0001' : it.behavior === 'approve_offline' ? '0000' : '0004',
-    ),
+    tag('DFEE25', {aac: '0001', tc: '0000', arqc: '0004'}[cryptogram(it.behavior)]),
     keyData(it),
     // Mastercard's kernel delivers its data in a container of its own.
     mastercard ? writeTlv('FF8105', body) : body,
@@ -109,9 +113,18 @@ function cryptogramData(it: Presentation): Buffer {
   ]);
 }
 
-function cryptogram(behavior: Behavior): keyof typeof CRYPTOGRAM {
-  if (behavior === 'decline_by_card') return 'aac';
-  return behavior === 'approve_offline' ? 'tc' : 'arqc';
+/** What the card answers to the first question for a cryptogram. */
+export function cryptogram(behavior: Behavior): keyof typeof CRYPTOGRAM {
+  switch (behavior) {
+    case 'decline_by_card':
+    case 'contact_decline':
+      return 'aac';
+    case 'approve_offline':
+    case 'contact_approve_offline':
+      return 'tc';
+    default:
+      return 'arqc';
+  }
 }
 
 function verification(behavior: Behavior): string {

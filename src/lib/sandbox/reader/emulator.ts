@@ -3,8 +3,9 @@ import {readTlv, type TlvObject} from '../../reader/wire/tlv.js';
 import type {CableEnd} from './cable.js';
 import type {Presentation} from './card-data.js';
 import {CommandParser, type Incoming} from './command-parser.js';
-import {contactUnstarted} from './contact.js';
+import {CONTACT, contactUnstarted, readContactStart} from './contact.js';
 import {endsEverything, type Fault, type Moment} from './faults.js';
+import {type Interface, openBy, wayOf} from './interfaces.js';
 import {type KeyUse, keyStateOf, nextKey, sameKey} from './key-counter.js';
 import {type Outcome, outcomeOf, sendsCardData} from './outcome.js';
 import {answerPlain, readerNow} from './plain-commands.js';
@@ -31,7 +32,12 @@ export interface AttachedEmulator {
 
 const ACTIVATE = 0x02;
 const CANCEL = 0x05;
-const CONTACT = 0x60;
+/** All ways, where a read does not say which. */
+const EVERY_WAY = 0x07;
+/** How long a started chip waits for a host that does not go on, where the read does not say. */
+const PATIENCE_MS = 60_000;
+/** A user interface event: a card was seen. */
+const SEEN = 0x0e;
 const BOOT: ResponseFrame = {command: 0x14, status: 0x01, data: Buffer.alloc(0)};
 const WIRE_BAUD = 115_200;
 const CARD_DELAY_MS = 150;
@@ -56,9 +62,21 @@ type Command = Extract<Incoming, {kind: 'command'}>;
 type Read =
   | {readonly kind: 'idle'}
   /** For a card, or for the next frame of one. */
-  | {readonly kind: 'waiting'; readonly card: PresentedCard; readonly request: readonly TlvObject[]}
+  | {readonly kind: 'waiting'; readonly card: PresentedCard; readonly asked: Asked}
   /** A chip is started: it goes on with the host's next contact command. */
   | {readonly kind: 'started'; readonly next: NonNullable<Outcome['next']>};
+
+/** One read as the host asked for it. */
+interface Asked {
+  readonly command: number;
+  readonly objects: readonly TlvObject[];
+  readonly open: ReadonlySet<Interface>;
+  readonly timeout_s: number;
+  readonly patience_ms: number;
+}
+
+/** A read that can begin, or the status that refuses it. */
+type Request = Asked | number;
 
 class EmulatedReader {
   readonly #line: CableEnd;
@@ -129,10 +147,10 @@ class EmulatedReader {
     this.#endRead();
     switch (incoming.command) {
       case ACTIVATE:
-        this.#activate(incoming.sub, incoming.data);
+        this.#begin(ACTIVATE, this.#activation(incoming.sub, incoming.data));
         break;
-      case CONTACT:
-        this.#play(next === undefined ? contactUnstarted(incoming.sub) : next(incoming), this.#faults);
+      case CONTACT.command:
+        this.#contact(incoming, next);
         break;
       default: {
         const {status, data} = answerPlain(incoming, this.#world);
@@ -141,56 +159,85 @@ class EmulatedReader {
     }
   }
 
-  #activate(sub: number, data: Buffer): void {
-    const request = readTlv(data.subarray(1));
-    const refusal = this.#refusal(sub, data.length === 0, request.truncated);
-    if (refusal === undefined) this.#await(this.#world.nextCard(), request.objects, data[0] as number);
-    else this.#reply(ACTIVATE, refusal);
+  #contact(incoming: Command, next: Outcome['next']): void {
+    const {command} = CONTACT;
+    if (this.#world.settings().without_contact === true) this.#reply(command, 0x02);
+    else if (incoming.sub === CONTACT.start) this.#begin(command, contactStart(incoming.data));
+    else this.#play(next === undefined ? contactUnstarted(incoming.sub) : next(incoming), this.#faults);
   }
 
-  /** The status with which a card read is refused at once, in the order a reader looks. */
-  #refusal(sub: number, empty: boolean, malformed: boolean): number | undefined {
+  #begin(command: number, request: Request): void {
+    const refusal = typeof request === 'number' ? request : this.#refusal();
+    if (refusal !== undefined) this.#reply(command, refusal);
+    else this.#await(this.#world.nextCard(), request as Asked);
+  }
+
+  #activation(sub: number, data: Buffer): Request {
     if (sub !== 0x40) return 0x03;
-    if (empty) return 0x05;
-    if (malformed) return 0x07;
+    if (data.length === 0) return 0x05;
+    const {objects, truncated} = readTlv(data.subarray(1));
+    if (truncated) return 0x07;
+    const open = openBy(requested(objects, 'DFEF37')?.[0] ?? EVERY_WAY);
+    const absent = open.has('contact') && this.#world.settings().without_contact === true;
+    if (open.size === 0 || absent) return 0x06;
+    const next = requested(objects, 'DFEF3C');
+    const patience_ms = next?.length === 3 ? next.readUInt16BE(1) * 1000 : PATIENCE_MS;
+    return {command: ACTIVATE, objects, open, timeout_s: data[0] as number, patience_ms};
+  }
+
+  /** The status with which a reader in this state refuses every card read, in the order it looks. */
+  #refusal(): number | undefined {
     const settings = this.#world.settings();
     if (!this.#world.memory.load().poll_on_demand) return 0x0b;
     if (settings.tampered === true) return 0x1d;
     return {valid: undefined, missing: 0x90, exhausted: 0x91}[keyStateOf(this.#world.memory, settings)];
   }
 
-  #await(card: PresentedCard, request: readonly TlvObject[], timeoutS: number): void {
-    this.#read = {kind: 'waiting', card, request};
+  #await(presented: PresentedCard, asked: Asked): void {
+    const {command, open, timeout_s} = asked;
+    // A card that cannot come by any open way does not come.
+    const card = {
+      ...presented,
+      behavior: wayOf(presented.behavior, open) === null ? 'no_card' : presented.behavior,
+    } as const;
+    this.#read = {kind: 'waiting', card, asked};
+    // Its word that it heard; that somebody is there is told later.
+    if (this.#world.memory.load().first_response)
+      this.#send({command, status: 0x63, data: Buffer.alloc(0)}, []);
     if (this.#strike(faultsAt(card, 'waiting'))) return;
     const {card_delay_ms = CARD_DELAY_MS} = this.#options;
-    const wait = card.behavior === 'no_card' ? timeoutS * 1000 : (card.after_ms ?? card_delay_ms);
-    this.#timers.push(setTimeout(() => this.#orFail(ACTIVATE, () => this.#present(card, request)), wait));
+    const outOfTime = card.behavior === 'no_card' || card.behavior === 'chip_seated_late';
+    const wait = outOfTime ? timeout_s * 1000 : (card.after_ms ?? card_delay_ms);
+    this.#timers.push(setTimeout(() => this.#orFail(command, () => this.#present(card, asked)), wait));
   }
 
-  #present(card: PresentedCard, request: readonly TlvObject[]): void {
-    const outcome = this.#outcome(card, request);
+  #present(card: PresentedCard, asked: Asked): void {
+    const outcome = this.#outcome(card, asked);
     const [first] = outcome.frames;
     // Seen, but not read: what it says first is still said.
     const seen = faultsAt(card, 'seen');
-    if (seen.length > 0 && first?.status === 0x63) this.#send(first, []);
+    const said = seen.length > 0 && first?.status === SEEN;
+    if (said) this.#send(first, []);
     if (this.#strike(seen)) return;
-    const said = seen.length > 0 && first?.status === 0x63;
     const rest = said ? {...outcome, frames: outcome.frames.slice(1)} : outcome;
     this.#play(rest, faultsAt(card, 'answer'));
   }
 
   /** What the card makes the reader say. Its key is used up from here on. */
-  #outcome(card: PresentedCard, request: readonly TlvObject[]): Outcome {
+  #outcome({card, behavior}: PresentedCard, {command, objects, open, patience_ms}: Asked): Outcome {
     const {masking, first_response} = this.#world.memory.load();
-    const use = sendsCardData(card.behavior) ? this.#key(card.behavior) : null;
-    if (use === undefined) return {frames: [{command: ACTIVATE, status: 0x91, data: Buffer.alloc(0)}]};
+    const use = sendsCardData(behavior) ? this.#key(behavior) : null;
+    if (use === undefined) return {frames: [{command, status: 0x91, data: Buffer.alloc(0)}]};
     const presentation: Presentation = {
-      card: card.card,
-      behavior: card.behavior,
+      card,
+      behavior,
+      via: wayOf(behavior, open) ?? 'contactless',
+      asked_by: command,
+      patience_ms,
       use,
       masking,
-      amount: requested(request, '9F02') ?? Buffer.alloc(6),
-      currency: requested(request, '5F2A') ?? Buffer.from('0840', 'hex'),
+      amount: requested(objects, '9F02') ?? Buffer.alloc(6),
+      currency: requested(objects, '5F2A') ?? Buffer.from('0840', 'hex'),
       now: readerNow(this.#world),
     };
     return outcomeOf(presentation, first_response);
@@ -211,12 +258,17 @@ class EmulatedReader {
       const last = index === outcome.frames.length - 1;
       at += (frame.after_ms ?? (index === 0 ? 0 : frame_delay_ms)) + (last ? late : 0);
       const act = (): void => {
-        if (last)
-          this.#read = outcome.next === undefined ? {kind: 'idle'} : {kind: 'started', next: outcome.next};
+        if (last) this.#goOn(outcome);
         this.#send(frame, last ? faults : []);
       };
       this.#timers.push(setTimeout(act, at));
     });
+  }
+
+  /** After the last frame: it is the host's turn, for a while, or nobody's. */
+  #goOn({next, patience_ms = PATIENCE_MS}: Outcome): void {
+    this.#read = next === undefined ? {kind: 'idle'} : {kind: 'started', next};
+    if (next !== undefined) this.#timers.push(setTimeout(() => this.#endRead(), patience_ms).unref());
   }
 
   #cancel(): void {
@@ -226,8 +278,14 @@ class EmulatedReader {
     // The card came in the same moment: it was read, and its key is used.
     const frames =
       read.kind === 'waiting' && late.startsWith('card')
-        ? this.#outcome(read.card, read.request).frames.slice(-1)
-        : [{command: ACTIVATE, status: 0x0a, data: Buffer.alloc(0)}];
+        ? this.#outcome(read.card, read.asked).frames.slice(-1)
+        : [
+            {
+              command: read.kind === 'waiting' ? read.asked.command : ACTIVATE,
+              status: 0x0a,
+              data: Buffer.alloc(0),
+            },
+          ];
     const tell = (): void => {
       for (const frame of frames) this.#send(frame, []);
     };
@@ -287,6 +345,16 @@ class EmulatedReader {
     }
     this.#transmitter.send(BOOT);
   }
+}
+
+function contactStart(data: Buffer): Request {
+  const start = readContactStart(data);
+  if (start === undefined) return 0x05;
+  const {objects, truncated} = readTlv(start.objects);
+  if (truncated) return 0x07;
+  const open = new Set<Interface>(start.fallback ? ['contact', 'swipe'] : ['contact']);
+  const {seat_s: timeout_s, patience_ms} = start;
+  return {command: CONTACT.command, objects, open, timeout_s, patience_ms};
 }
 
 const AT_ONCE: Fault = {kind: 'reboot', at: 'seen', for_ms: 0};

@@ -1,6 +1,6 @@
 import type {ResponseFrame} from '../../reader/wire/frame.js';
 import type {Behavior} from './behaviors.js';
-import {ATTRIBUTION, chipData, msdData, type Presentation} from './card-data.js';
+import {ATTRIBUTION, chipData, msdData, type Presentation, tag} from './card-data.js';
 import type {Incoming} from './command-parser.js';
 import {contactOutcome} from './contact.js';
 import {swipeData} from './swipe-data.js';
@@ -17,16 +17,23 @@ export interface Outcome {
   readonly frames: readonly TimedFrame[];
   /** Set where the read goes on: what comes of the host's next contact command (60-xx). */
   readonly next?: (command: Extract<Incoming, {kind: 'command'}>) => Outcome;
+  /** How long it waits for that command, ms. */
+  readonly patience_ms?: number;
 }
 
-/** What the reader answers to one card. `firstResponse`: it tells as soon as it sees a card. */
-export function outcomeOf(it: Presentation, firstResponse: boolean): Outcome {
+/** What the reader answers to one card. `tells`: it says so as soon as it sees one. */
+export function outcomeOf(it: Presentation, tells: boolean): Outcome {
   const outcome = finalOutcome(it);
-  if (!firstResponse || outcome.frames[0]?.command !== ACTIVATE || it.behavior === 'no_card') return outcome;
-  return {...outcome, frames: [response(ACTIVATE, 0x63), ...outcome.frames]};
+  const frames = outcome.frames.map((frame) => ({...frame, command: it.asked_by}));
+  if (!tells || frames.length === 0 || it.behavior === 'no_card') return {...outcome, frames};
+  return {...outcome, frames: [response(it.asked_by, 0x0e, Buffer.from([0x01])), ...frames]};
 }
 
 function finalOutcome(it: Presentation): Outcome {
+  if (sendsCardData(it.behavior)) {
+    if (it.via === 'contact') return contactOutcome(it);
+    if (it.via === 'swipe') return final(0x00, attributed(it, ATTRIBUTION.swipe, swipeData(it)));
+  }
   switch (it.behavior) {
     case 'approve':
     case 'phone':
@@ -52,21 +59,37 @@ function finalOutcome(it: Presentation): Outcome {
     case 'fallback':
       return final(0x00, attributed(it, ATTRIBUTION.swipe, swipeData(it)));
     case 'contact':
+    case 'contact_approve_offline':
+    case 'contact_decline':
+    case 'chip_removed_early':
+    case 'chip_seated_late':
       return contactOutcome(it);
+    case 'chip_unreadable':
+      return failure(it, 0x06, tag('DFEE25', '0007'));
     case 'no_card':
       return final(0x08);
     case 'collision':
-      return failure(0x21);
+      return failure(it, 0x21);
     case 'tap_again':
-      return failure(0x30);
+      return failure(it, 0x30);
     case 'removed_early':
-      return failure(0x20);
+      return failure(it, 0x20);
+    case 'torn':
+      return failure(it, 0x73);
+    case 'see_phone':
+      return final(0x0a, attributed(it, ATTRIBUTION.contactless, tag('FFEE1F', '20698600')));
+    case 'use_other_interface':
+      return failure(it, 0x04);
+    case 'unsupported':
+      return failure(it, 0x27);
+    case 'reader_says_expired':
+      return failure(it, 0x26);
     case 'use_contact':
-      return failure(0x02);
+      return failure(it, 0x02);
     case 'over_limit':
-      return failure(0x22);
+      return failure(it, 0x22);
     case 'blocked':
-      return failure(0x25);
+      return failure(it, 0x25);
     case 'tamper':
       return final(0x1d);
     case 'key_missing':
@@ -90,9 +113,16 @@ const WITHOUT_DATA: ReadonlySet<Behavior> = new Set<Behavior>([
   'collision',
   'tap_again',
   'removed_early',
+  'torn',
+  'see_phone',
+  'chip_removed_early',
+  'chip_unreadable',
   'use_contact',
+  'use_other_interface',
   'over_limit',
   'blocked',
+  'unsupported',
+  'reader_says_expired',
   'tamper',
   'key_missing',
   'key_exhausted',
@@ -100,8 +130,8 @@ const WITHOUT_DATA: ReadonlySet<Behavior> = new Set<Behavior>([
   'silent',
 ]);
 
-function failure(error: number): Outcome {
-  return final(0x0a, Buffer.concat([Buffer.from([ATTRIBUTION.contactless]), cardError(error)]));
+function failure(it: Presentation, error: number, ...data: readonly Buffer[]): Outcome {
+  return final(0x0a, Buffer.concat([Buffer.from([ATTRIBUTION[it.via]]), cardError(error), ...data]));
 }
 
 /** The error object: error, SW1, SW2 and state of the field. */

@@ -31,6 +31,8 @@ export interface ReaderSettings {
   readonly encryption_off?: boolean;
   readonly key?: 'missing' | 'exhausted';
   readonly tampered?: boolean;
+  /** A reader without a slot for chips: it knows neither 60-xx nor that way. */
+  readonly without_contact?: boolean;
   /** Sends no faster than 115200 baud. Takes effect when the line is opened. */
   readonly paced?: boolean;
   readonly late_answer?: LateAnswer;
