@@ -41,7 +41,7 @@ export interface Receipt {
   readonly terminal_verification_results: string | null;
   /** Tag 9B. */
   readonly transaction_status_information: string | null;
-  /** From tag 9F34 (else 9F6E / CTQ). */
+  /** From tag 9F34, else the card's qualifiers (9F6C) or the kernel's outcome; null when nothing tells. */
   readonly cardholder_verification_method: CardholderVerificationMethod | null;
   /** Known only after authorisation. */
   readonly authorization_code: string | null;
@@ -82,6 +82,8 @@ export interface CardRead {
   readonly sealed: SealedCardData;
   /** Hex TLV (plain BER) of the clear tags on the allowlist: what an issuer needs, never PAN, track or name. */
   readonly emv_data: string;
+  /** Tags without which no issuer can check the cryptogram, and which are not in `emv_data`; empty when all are. */
+  readonly missing_tags: readonly string[];
 }
 
 /** Why a presentation of a card gave no payment. The reader stays usable; another try may help. */
@@ -103,7 +105,11 @@ export type CardFailure =
   | 'verification_failed'
   | 'restricted'
   | 'torn'
+  /** A stripe was read, or the reader asks for one. */
+  | 'magnetic_stripe'
   | 'missing_emv_data'
+  /** Encrypted, but so that nobody could open it later. */
+  | 'unusable_encryption'
   | 'unreadable';
 
 /** What came of asking the reader for a card. Faults of the reader itself are thrown as StowpayError. */

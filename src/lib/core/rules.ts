@@ -104,6 +104,17 @@ const FAILURES: Readonly<Record<CardFailure, readonly [ErrorCode, string, string
     'Ask the customer to try again.',
   ],
   missing_emv_data: ['missing_emv_data', 'The reader could not read the card completely.', 'Try again.'],
+  magnetic_stripe: [
+    'card_swipe_not_available',
+    'A magnetic stripe was read, which is never taken offline.',
+    'Ask the customer to insert or tap a chip card.',
+  ],
+  unusable_encryption: [
+    'reader_fault',
+    'The card data came encrypted, but so that nobody could open it later. It was dropped.',
+    'Do not sell with this reader. Have it set to encrypt with a DUKPT data key: TDES with a key serial number of ' +
+      '10 bytes, or AES with one of 12.',
+  ],
   unreadable: ['card_unusable', 'The card could not be read.', 'Try again, or ask for another card.'],
 };
 
@@ -111,6 +122,7 @@ const FAILURES: Readonly<Record<CardFailure, readonly [ErrorCode, string, string
 export function refuseCard(card: CardRead, question: CardQuestion): Refusal | null {
   return (
     refuseCryptogram(card) ??
+    refuseMissing(card) ??
     refuseAmount(card, question) ??
     refuseKsn(card, question) ??
     (question.livemode && isTestKsn(card.sealed.ksn)
@@ -166,18 +178,47 @@ function refuseEntry(card: CardRead): Refusal | null {
       OTHER_CARD,
     );
   }
-  if (card.cryptogram === null || card.receipt.application_cryptogram === null) {
+  return refuseMissing(card) ?? refuseVerification(card);
+}
+
+/** A chip that was read without what its issuer checks: sent now or later, it could only be declined. */
+function refuseMissing(card: CardRead): Refusal | null {
+  if (card.read_method !== 'contact_emv' && card.read_method !== 'contactless_emv') return null;
+  const {cryptogram, missing_tags, receipt} = card;
+  if (cryptogram === null || receipt.application_cryptogram === null) {
     return refuseWith(card, 'missing_emv_data', 'The reader gave no cryptogram for this card.', 'Try again.');
   }
-  if (card.receipt.cardholder_verification_method === 'online_pin') {
-    return refuseWith(
-      card,
-      'online_pin_not_supported_offline',
-      'The card asked for a PIN that only its bank can check, and there is no network.',
-      OTHER_CARD,
-    );
+  if (missing_tags.length === 0) return null;
+  return refuseWith(
+    card,
+    'missing_emv_data',
+    `The reader left out what the issuer needs to check the cryptogram (${missing_tags.join(', ')}).`,
+    'Try again. If it happens with every card, have these tags added to what the reader sends.',
+    {missing: missing_tags},
+  );
+}
+
+function refuseVerification(card: CardRead): Refusal | null {
+  switch (card.receipt.cardholder_verification_method) {
+    case 'online_pin':
+      return refuseWith(
+        card,
+        'online_pin_not_supported_offline',
+        'The card asked for a PIN that only its bank can check, and there is no network.',
+        OTHER_CARD,
+      );
+    case 'failure':
+      return refuseWith(card, 'card_unusable', 'The cardholder could not be verified.', OTHER_CARD, {
+        reason: 'verification_failed',
+      });
+    case 'approval':
+    case 'none':
+    case 'offline_pin':
+    case 'offline_pin_and_signature':
+    case 'signature':
+    case null:
+      return null;
   }
-  return null;
 }
 
 function refuseExpired(card: CardRead, time: EffectiveTime): Refusal | null {

@@ -19,6 +19,7 @@ const GOOD: CardRead = {
   currency_numeric: '840',
   sealed: {encryption: 'tdes_dukpt', ksn: KSN, tags: {'57': 'AA'}},
   emv_data: '',
+  missing_tags: [],
 };
 
 const QUESTION: CardQuestion = {

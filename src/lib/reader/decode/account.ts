@@ -1,6 +1,6 @@
 /**
  * What a value that may hold a card number looks like. Readers write numbers and tracks in two notations:
- * packed nibbles (5A, 57: separator D, padding F, masked with a letter) and ASCII (tracks, masked with `*`).
+ * packed nibbles (5A, 57: separator D, padding F, masked with a letter) and ASCII (tracks, masked with a sign).
  */
 
 /** What a masked number or track leaves visible. */
@@ -8,24 +8,28 @@ export interface MaskedAccount {
   readonly leading: string;
   /** The last four digits, null when they are masked too. */
   readonly last4: string | null;
+  /** Digits of the whole number; null when the mask hides how many there are. */
+  readonly digits: number | null;
   /** `YYMM`, null when there is none or it is masked. */
   readonly expiry: string | null;
   /** From track 1. */
   readonly name: string | null;
 }
 
-const MASKED_NIBBLES = /^(\d{0,8})(([ABCE])\3+)(\d{0,4})(?:F*|D([\dABCEF]*))$/;
-const MASKED_TEXT = /^(?:%?[*B])?;?(\d{0,8})(\*{2,})(\d{0,4})(?:[?].*|\^([^^]*)\^(.*)|=(.*))?$/s;
-const WHOLLY_MASKED_NIBBLES = /^([ABCE])\1{11,}(?:F|D|\1)*$/;
-const CLEAR_NIBBLES = /^\d{12,19}(?:F*$|D\d+F*0*$)/;
-const CLEAR_NIBBLES_START = /^(?:\d{12,19}F*$|\d{8,19}D\d{4})/;
-const CLEAR_TEXT_START = /^(?:%?B|;)?\d{12,19}(?:[=^?\0]|$)/;
-const TRACK_INSIDE = /(?<!\d)(\d{13,19})D\d{7}|%B(\d{13,19})\^|;(\d{13,19})=/g;
+const MASKED_NIBBLES = /^(\d{0,8})(([A-F])\3+)(\d{0,4})(?:F*|D([\dA-F]*))$/;
+/** The sign that masks is a setting of the reader: `*`, `#`, `X`, … */
+const MASKED_TEXT =
+  /^(?:%[*B]?|[*B](?=\d))?;?(\d{0,8})(([*#Xx$.+_-])\3+)(\d{0,4})(?:[?].*|\^([^^]*)\^(.*)|=(.*))?$/s;
+const WHOLLY_MASKED_NIBBLES = /^([A-F])\1{11,}(?:F|D|\1)*$/;
+const CLEAR_NIBBLES = /^(\d{12,19})(?:(F*$|D\d{2}(?:0[1-9]|1[0-2])|D\d{7})|D)/;
+const CLEAR_TEXT = /^(?:%?B|;)?(\d{12,19})([=^?\0]|$)/;
+const TRACK_INSIDE = /(?<!\d)(\d{13,19})D\d{7}|%B(\d{13,19})\^|;(\d{13,19})=|(?<!\d)(\d{13,19})=\d{7}/g;
+const WHOLE_NUMBER = /^([1-9]\d{12,18})(?:F*|[\0 ]*)$/;
+const DIGITS = /\d{12,}/g;
 
 /** Shortest and longest card number. */
 const MIN_DIGITS = 12;
 const MAX_DIGITS = 19;
-const LENGTHS = Array.from({length: MAX_DIGITS - MIN_DIGITS + 1}, (_, index) => MIN_DIGITS + index);
 /** Bytes below which nothing can be a whole number, or a number with what follows it on a track. */
 const SHORTEST_NUMBER = MIN_DIGITS / 2;
 const SHORTEST_TRACK = 10;
@@ -37,14 +41,28 @@ export function maskedAccount(value: Buffer): MaskedAccount | null {
   return maskedNibbles(nibbles(value)) ?? maskedText(value.toString('latin1'));
 }
 
-/** True when a value is a readable card number or track. Ciphertext practically never is. */
-export function isClearAccount(value: Buffer): boolean {
-  return CLEAR_NIBBLES.test(nibbles(value)) || CLEAR_TEXT_START.test(value.toString('latin1'));
+/**
+ * The digits of a readable card number, or of the one a readable track begins with; null when a value is neither.
+ * Ciphertext begins so, too, now and then: `known`, what the masked copies show, tells it from this card's number.
+ */
+export function clearNumber(value: Buffer, known: readonly MaskedAccount[]): string | null {
+  if (value.length < SHORTEST_NUMBER) return null;
+  const [, digits, rest] =
+    CLEAR_NIBBLES.exec(nibbles(value)) ?? CLEAR_TEXT.exec(value.toString('latin1')) ?? [];
+  if (digits === undefined) return null;
+  const formed = rest !== undefined;
+  const valid = isLuhnValid(digits);
+  const shown = known.filter(isRecognisable);
+  if (shown.some((account) => agrees(digits, account))) return digits;
+  return (shown.length === 0 ? formed || valid : formed && valid) ? digits : null;
 }
 
-/** True when a value begins like a readable card number or track. One ciphertext in some 10,000 does, too. */
-export function mayBeClearAccount(value: Buffer): boolean {
-  return isClearAccount(value) || CLEAR_NIBBLES_START.test(nibbles(value));
+/** True when a value is nothing but a valid card number, packed or as text. */
+export function isCardNumber(value: Buffer): boolean {
+  if (value.length < SHORTEST_NUMBER || value.length > MAX_DIGITS + 1) return false;
+  return [nibbles(value), value.toString('latin1')].some((text) =>
+    isLuhnValid(WHOLE_NUMBER.exec(text)?.[1] ?? ''),
+  );
 }
 
 /** True when every byte is printable, in a value long enough that ciphertext would not be. */
@@ -52,60 +70,96 @@ export function isText(value: Buffer): boolean {
   return value.length >= MIN_DIGITS && value.every((byte) => byte >= 0x20 && byte <= 0x7e);
 }
 
+/** True when a field was blanked: the same byte throughout, which stands for no digits. */
+export function isBlank(value: Buffer): boolean {
+  const [first = 0] = value;
+  const standsForDigits = first !== 0x00 && first !== 0x20 && first >> 4 <= 9 && (first & 0x0f) <= 9;
+  return !standsForDigits && value.every((byte) => byte === first);
+}
+
 /** True when a readable track with a valid card number is anywhere in a value. */
 export function holdsClearTrack(value: Buffer): boolean {
   if (value.length < SHORTEST_TRACK) return false;
-  return [nibbles(value), value.toString('latin1')]
-    .flatMap((text) => [...text.matchAll(TRACK_INSIDE)])
-    .some(([, packed, first, second]) => isLuhnValid(packed ?? first ?? second ?? ''));
+  return inBothNotations(value, TRACK_INSIDE).some(isLuhnValid);
+}
+
+/** True when anything in a value could be some card's number: for bytes that nobody can make sense of. */
+export function holdsAnyNumber(value: Buffer): boolean {
+  return inBothNotations(value, DIGITS).some((run) => hasPart(run, UNKNOWN, isLuhnValid));
+}
+
+/** True when a value holds this very card's number: as many digits, those the mask left visible, a right check digit. */
+export function holdsNumber(value: Buffer, account: Visible): boolean {
+  return isRecognisable(account) && hasNumber(value, account, isLuhnValid);
 }
 
 /**
- * True when a value holds digits that could be this card's number: of its length, with the digits that the mask
- * left visible. Where the mask shows too few to go by, the check digit has to be right as well.
+ * True when a value holds digits that could be this card's number. Where the mask shows too few to go by, only a
+ * valid number that is all of the value counts: amounts and counters are digits, too.
  */
-export function holdsNumberLike(value: Buffer, leading: string, last4: string | null): boolean {
-  if (value.length < SHORTEST_NUMBER) return false;
-  const trailing = last4 ?? '';
-  const known = leading.length + trailing.length >= ENOUGH_VISIBLE;
-  const runs = [nibbles(value), value.toString('latin1')].flatMap((text) => text.match(/\d{12,}/g) ?? []);
-  const possible = runs.filter((run) => run.includes(leading) && run.includes(trailing));
-  return possible.flatMap(candidates).some((number) => {
-    if (!number.startsWith(leading) || !number.endsWith(trailing)) return false;
-    return known || (number.length > MIN_DIGITS && isLuhnValid(number));
-  });
+export function holdsNumberLike(value: Buffer, account: Visible): boolean {
+  return isRecognisable(account) ? hasNumber(value, account, () => true) : isCardNumber(value);
 }
 
-/** Every part of a run that is as long as a card number and begins like one. */
-function candidates(run: string): string[] {
-  return [...run].flatMap((digit, at) =>
-    digit === '0'
-      ? []
-      : LENGTHS.map((length) => run.slice(at, at + length)).filter(
-          (part, index) => part.length === LENGTHS[index],
-        ),
+/** True when the mask left enough to tell this card's number from other digits. */
+export function isRecognisable({leading, last4}: Visible): boolean {
+  return leading.length + (last4 ?? '').length >= ENOUGH_VISIBLE;
+}
+
+/** What is known of a card number. */
+export type Visible = Pick<MaskedAccount, 'leading' | 'last4' | 'digits'>;
+
+const UNKNOWN: Visible = {leading: '', last4: null, digits: null};
+
+function agrees(number: string, {leading, last4, digits}: Visible): boolean {
+  if (digits !== null && number.length !== digits) return false;
+  return number.startsWith(leading) && number.endsWith(last4 ?? '');
+}
+
+function hasNumber(value: Buffer, account: Visible, accept: (number: string) => boolean): boolean {
+  if (value.length < SHORTEST_NUMBER) return false;
+  return inBothNotations(value, DIGITS).some((run) => hasPart(run, account, accept));
+}
+
+/** True when a part of a run of digits is as long as the card number, begins and ends like it, and is accepted. */
+function hasPart(run: string, account: Visible, accept: (number: string) => boolean): boolean {
+  const {leading, digits} = account;
+  const lengths = digits === null ? LENGTHS : [digits];
+  for (let at = run.indexOf(leading); at !== -1 && at < run.length; at = run.indexOf(leading, at + 1)) {
+    // No card number begins with a zero.
+    if (run[at] === '0') continue;
+    for (const length of lengths) {
+      const part = run.slice(at, at + length);
+      if (part.length === length && agrees(part, account) && accept(part)) return true;
+    }
+  }
+  return false;
+}
+
+const LENGTHS = Array.from({length: MAX_DIGITS - MIN_DIGITS + 1}, (_, index) => MIN_DIGITS + index);
+
+function inBothNotations(value: Buffer, pattern: RegExp): string[] {
+  return [nibbles(value), value.toString('latin1')].flatMap((text) =>
+    [...text.matchAll(pattern)].map(([all, ...groups]) => groups.find((group) => group !== undefined) ?? all),
   );
 }
 
-/** The last four digits of a readable number or track; null when none can be made out. */
-export function clearLast4(value: Buffer): string | null {
-  const packed = /^(\d{12,19})(?:F*$|D)/.exec(nibbles(value));
-  const text = /^(?:%?B|;)?(\d{12,19})(?!\d)/.exec(value.toString('latin1'));
-  return (packed ?? text)?.[1]?.slice(-4) ?? null;
-}
-
 function maskedNibbles(text: string): MaskedAccount | null {
-  if (WHOLLY_MASKED_NIBBLES.test(text)) return {leading: '', last4: null, expiry: null, name: null};
+  if (WHOLLY_MASKED_NIBBLES.test(text)) return NOTHING_VISIBLE;
   const match = MASKED_NIBBLES.exec(text);
   if (match === null) return null;
-  const [, leading = '', mask = '', , trailing = '', rest = ''] = match;
+  const [, leading = '', mask = '', letter, trailing = '', rest = ''] = match;
+  // Padding is no mask: without digits behind it, it says nothing of being one.
+  if (letter === 'F' && trailing === '') return null;
   return masked(leading, mask, trailing, rest, null);
 }
+
+const NOTHING_VISIBLE: MaskedAccount = {leading: '', last4: null, digits: null, expiry: null, name: null};
 
 function maskedText(text: string): MaskedAccount | null {
   const match = MASKED_TEXT.exec(text);
   if (match === null) return null;
-  const [, leading = '', mask = '', trailing = '', name = null, rest1, rest2] = match;
+  const [, leading = '', mask = '', , trailing = '', name = null, rest1, rest2] = match;
   return masked(leading, mask, trailing, rest1 ?? rest2 ?? '', name);
 }
 
@@ -121,17 +175,19 @@ function masked(
   return {
     leading,
     last4: trailing.length === 4 ? trailing : null,
+    digits,
     expiry: /^\d\d(?:0[1-9]|1[0-2])/.exec(rest)?.[0] ?? null,
     name,
   };
 }
 
-function isLuhnValid(digits: string): boolean {
+export function isLuhnValid(digits: string): boolean {
   if (digits.length < MIN_DIGITS || digits.length > MAX_DIGITS || /^0+$/.test(digits)) return false;
-  const sum = [...digits].reverse().reduce((total, digit, index) => {
-    const value = Number(digit) * (index % 2 === 0 ? 1 : 2);
-    return total + (value > 9 ? value - 9 : value);
-  }, 0);
+  let sum = 0;
+  for (let at = digits.length - 1, double = false; at >= 0; at -= 1, double = !double) {
+    const value = (digits.charCodeAt(at) - 48) * (double ? 2 : 1);
+    sum += value > 9 ? value - 9 : value;
+  }
   return sum % 10 === 0;
 }
 

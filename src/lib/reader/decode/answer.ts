@@ -1,10 +1,12 @@
-import type {CardAnswer} from '../../core/card.js';
+import type {CardAnswer, CardFailure} from '../../core/card.js';
 import {StowpayError} from '../../core/errors.js';
-import {failureOf, hexByte, STATUS, type StatusKind, statusOf} from '../wire/status.js';
+import {hexByte, STATUS, type StatusKind, statusOf} from '../wire/status.js';
 import {readTlv, type TlvReading} from '../wire/tlv.js';
 import {brandOf} from './brand.js';
 import {applicationId, cardRead, cryptogramOf, visibleAccount} from './card-read.js';
-import {judgeSeal, type Seal} from './seal.js';
+import {isStripe, readMethod} from './entry.js';
+import {meaningOf, OTHER_OUTCOME, OUTCOME, type Said} from './meaning.js';
+import {type AnswerPart, judgeSeal, type Seal} from './seal.js';
 import {TagList} from './tag-list.js';
 
 /** The final response to a card read. `earlier`: data of answers before it that belong to the same card. */
@@ -14,20 +16,12 @@ export interface FinalAnswer {
   readonly earlier?: readonly Buffer[];
 }
 
-/** The reader's own account of how the read ended (DFEE25). */
-const OUTCOME = {
-  approvedOffline: 0x0000,
-  declinedOffline: 0x0001,
-  goOnline: 0x0004,
-  /** The chip was started; the host shall have it authenticated. */
-  started: 0x0010,
-} as const;
-
 const ERROR_OBJECT = 'FFEE1F';
+const NO_ERROR = 0x00;
 const ERROR_GO_ONLINE = 0x23;
-const ERROR_OFFLINE_ONLY = 0x43;
 /** Older firmware sends error, SW1, SW2 and RF state without a tag. */
 const BARE_ERROR_SIZE = 4;
+const QUICK_CHIP_RESPONSE = Buffer.from('Z3');
 
 /**
  * What came of a card read. Pure; throws only StowpayError, for what is the reader's own fault
@@ -35,23 +29,32 @@ const BARE_ERROR_SIZE = 4;
  * Card data that did not arrive provably encrypted is in nothing that is returned.
  */
 export function decodeAnswer(answer: FinalAnswer): CardAnswer {
-  const {kind} = statusOf(answer.status);
-  refuseReaderFault(kind);
-  const {tags, attribution} = openAnswer(answer);
-  const seal = judgeSeal(tags);
-  if (seal.kind === 'unsealed') return unsealed(tags, seal);
-  if (seal.kind === 'sealed' && isCardResult(kind, tags, answer)) {
-    return {kind: 'card', card: cardRead(tags, seal, attribution)};
+  refuseReaderFault(statusOf(answer.status).kind);
+  const opened = openAnswer(answer);
+  const seal = judgeSeal(opened.parts);
+  if (seal.kind === 'unsealed') return unsealed(opened, seal);
+  const said = saidBy(opened, answer);
+  const meaning = meaningOf(said);
+  switch (meaning.kind) {
+    case 'card':
+      return sealedCard(opened, seal, said);
+    case 'declined':
+      return said.cryptogram === 'aac' && seal.kind === 'sealed'
+        ? sealedCard(opened, seal, said)
+        : failed('declined_by_card', opened, seal, technical(said));
+    case 'failed':
+      return failed(meaning.reason, opened, seal, technical(said));
+    case 'no_card':
+      return {kind: 'no_card', reason: 'timeout'};
+    case 'rejected':
+      throw rejected(answer.status);
   }
-  if (kind === 'timeout') return {kind: 'no_card', reason: 'timeout'};
-  if (kind === 'rejected') throw rejected(answer.status);
-  return failed(answer, kind, tags, seal);
 }
 
 /** True when the chip is only started: the card must still be authenticated (contact). */
 export function isChipStarted(data: Buffer): boolean {
-  const {tags} = openAnswer({status: STATUS.ok, data});
-  return outcomeOf(tags) === OUTCOME.started && cryptogramOf(tags) === null;
+  const {parts, tags} = openAnswer({status: STATUS.ok, data});
+  return outcomeOf(parts) === OUTCOME.started && cryptogramOf(tags) === null;
 }
 
 /** Throws the error that a status stands for when the reader can take no payment at all. */
@@ -88,21 +91,23 @@ export function refuseReaderFault(kind: StatusKind): void {
   }
 }
 
-/**
- * The cryptogram counts, not the status byte – except where the reader ended the transaction for a reason of its
- * own. A card that declined is a result whatever the status.
- */
-function isCardResult(kind: StatusKind, tags: TagList, answer: FinalAnswer): boolean {
-  if (cryptogramOf(tags) === 'aac') return true;
-  const error = errorOf(tags, answer.data);
-  if (error === ERROR_OFFLINE_ONLY) return false;
-  const outcome = outcomeOf(tags);
-  if (outcome === OUTCOME.declinedOffline || outcome === OUTCOME.started) return false;
-  const finished = outcome === OUTCOME.approvedOffline || outcome === OUTCOME.goOnline;
-  return kind === 'ok' || kind === 'online' || finished || error === ERROR_GO_ONLINE;
+/** A good result is a card only if its data is sealed so that it can be opened, and it is known how it was read. */
+function sealedCard(opened: Opened, seal: Exclude<Seal, {kind: 'unsealed'}>, said: Said): CardAnswer {
+  switch (seal.kind) {
+    case 'unusable':
+      return failed('unusable_encryption', opened, seal, `${technical(said)}, ${seal.why}`);
+    case 'absent':
+      return failed(said.stripe ? 'magnetic_stripe' : 'missing_emv_data', opened, seal, technical(said));
+    case 'sealed': {
+      const method = readMethod(opened.tags, opened.attribution);
+      if (method === null)
+        return failed('missing_emv_data', opened, seal, `${technical(said)}, no entry mode`);
+      return {kind: 'card', card: cardRead(opened.tags, seal, method)};
+    }
+  }
 }
 
-function unsealed(tags: TagList, seal: Extract<Seal, {kind: 'unsealed'}>): CardAnswer {
+function unsealed({tags}: Opened, seal: Extract<Seal, {kind: 'unsealed'}>): CardAnswer {
   const account = visibleAccount(seal.masked);
   return {
     kind: 'unsealed',
@@ -111,60 +116,75 @@ function unsealed(tags: TagList, seal: Extract<Seal, {kind: 'unsealed'}>): CardA
   };
 }
 
-function failed(answer: FinalAnswer, kind: StatusKind, tags: TagList, seal: Seal): CardAnswer {
+function failed(reason: CardFailure, {tags}: Opened, seal: Seal, technical: string): CardAnswer {
   const account = visibleAccount(seal.masked);
-  const error = errorOf(tags, answer.data);
-  const declined = outcomeOf(tags) === OUTCOME.declinedOffline || cryptogramOf(tags) === 'aac';
-  const incomplete = kind === 'ok' || kind === 'online';
-  const byReader = error === null && incomplete ? 'missing_emv_data' : failureOf(answer.status, error);
-  return {
-    kind: 'failed',
-    reason: declined ? 'declined_by_card' : byReader,
-    brand: brandOf(applicationId(tags), account.leading),
-    last4: account.last4,
-    technical: technical(answer.status, error),
-  };
+  const brand = brandOf(applicationId(tags), account.leading);
+  return {kind: 'failed', reason, brand, last4: account.last4, technical};
 }
 
-function technical(status: number, error: number | null): string {
-  const text = `status ${hexByte(status)} (${statusOf(status).meaning})`;
-  return error === null ? text : `${text}, error ${hexByte(error)}`;
+function technical({status, error, outcome}: Pick<Said, 'status' | 'error' | 'outcome'>): string {
+  const parts = [`status ${hexByte(status)} (${statusOf(status).meaning})`];
+  if (error !== null) parts.push(`error ${hexByte(error)}`);
+  if (outcome === OTHER_OUTCOME) parts.push('outcome unclear');
+  else if (outcome !== null) parts.push(`outcome ${outcome.toString(16).toUpperCase().padStart(4, '0')}`);
+  return parts.join(', ');
 }
 
 function rejected(status: number): StowpayError {
+  const what = technical({status, error: null, outcome: null});
   return new StowpayError(
     'reader_fault',
-    `The reader refused to read a card: ${technical(status, null)}. Nothing was charged or stored.`,
+    `The reader refused to read a card: ${what}. Nothing was charged or stored.`,
     {
       hint: 'Run `stowpay connect` again to set the reader up; if it persists, check its firmware and settings.',
     },
   );
 }
 
-function outcomeOf(tags: TagList): number | null {
-  const value = tags.first('DFEE25');
-  return value !== null && value.length === 2 ? value.readUInt16BE() : null;
+function saidBy({parts, tags, attribution}: Opened, {status, data}: FinalAnswer): Said {
+  return {
+    status,
+    error: errorOf(parts[0], data),
+    outcome: outcomeOf(parts),
+    cryptogram: cryptogramOf(tags),
+    stripe: isStripe(tags, attribution),
+    quickChip: tags.first('8A')?.equals(QUICK_CHIP_RESPONSE) ?? false,
+  };
 }
 
-function errorOf(tags: TagList, data: Buffer): number | null {
-  const tagged = tags.first(ERROR_OBJECT)?.[0];
-  if (tagged !== undefined) return tagged;
-  return data.length === BARE_ERROR_SIZE && tags.objects.length === 0 ? (data[0] as number) : null;
+/** Of the latest part that has one: the chip that was only started goes on in the next. */
+function outcomeOf(parts: readonly AnswerPart[]): number | null {
+  const values = parts.map(({tags}) => tags.all('DFEE25')).find((objects) => objects.length > 0) ?? [];
+  const outcomes = new Set(
+    values.map(({value}) => (value.length === 2 ? value.readUInt16BE() : OTHER_OUTCOME)),
+  );
+  if (outcomes.has(OUTCOME.declinedOffline)) return OUTCOME.declinedOffline;
+  const [first] = outcomes;
+  return outcomes.size > 1 ? OTHER_OUTCOME : (first ?? null);
 }
 
-interface OpenedAnswer {
+/** The error the reader ended with: the worst, if it names several. */
+function errorOf(last: AnswerPart | undefined, data: Buffer): number | null {
+  const codes = last?.tags.all(ERROR_OBJECT).map(({value}) => value[0] as number) ?? [];
+  const errors = codes.filter((code) => code !== NO_ERROR);
+  if (errors.length > 0) return errors.find((error) => error !== ERROR_GO_ONLINE) ?? ERROR_GO_ONLINE;
+  return data.length === BARE_ERROR_SIZE && last?.attribution === null ? (data[0] as number) : null;
+}
+
+interface Opened {
+  /** The latest first, so that its values come before those of earlier ones. */
+  readonly parts: readonly AnswerPart[];
+  /** Of all parts. */
   readonly tags: TagList;
   readonly attribution: number | null;
 }
 
-/** The latest answer comes first, so that its key serial number and ciphertext belong together. */
-function openAnswer(answer: FinalAnswer): OpenedAnswer {
-  const last = openData(answer.status, answer.data);
-  const earlier = (answer.earlier ?? []).map((data) => openData(STATUS.ok, data));
-  const opened = [last, ...earlier];
+function openAnswer({status, data, earlier = []}: FinalAnswer): Opened {
+  const parts = [openData(status, data), ...earlier.map((before) => openData(STATUS.ok, before))];
   return {
-    tags: new TagList(opened.flatMap(({reading}) => reading.objects)),
-    attribution: opened.find((one) => one.attribution !== null)?.attribution ?? null,
+    parts,
+    tags: new TagList(parts.flatMap(({tags}) => tags.objects)),
+    attribution: parts.find((part) => part.attribution !== null)?.attribution ?? null,
   };
 }
 
@@ -172,15 +192,25 @@ function openAnswer(answer: FinalAnswer): OpenedAnswer {
  * The first byte is the attribution, by position: it may look like a tag. Whether a failure carries one is not
  * documented, so there the reading that comes out whole is taken.
  */
-function openData(status: number, data: Buffer): {reading: TlvReading; attribution: number | null} {
-  const stripped = {reading: readTlv(data.subarray(1)), attribution: data[0] ?? null};
+function openData(status: number, data: Buffer): AnswerPart {
+  const stripped = readTlv(data.subarray(1));
   const {kind} = statusOf(status);
-  if (kind === 'ok' || kind === 'online') return stripped;
-  const bare = {reading: readTlv(data), attribution: null};
-  if (hasAnswerTag(stripped.reading) !== hasAnswerTag(bare.reading)) {
-    return hasAnswerTag(bare.reading) ? bare : stripped;
+  if (kind === 'ok' || kind === 'online') return part(stripped, data[0] ?? null);
+  const bare = readTlv(data);
+  if (isBareError(data, stripped, bare)) return part({objects: [], truncated: false, unread: []}, null);
+  if (hasAnswerTag(stripped) !== hasAnswerTag(bare)) {
+    return hasAnswerTag(bare) ? part(bare, null) : part(stripped, data[0] ?? null);
   }
-  return stripped.reading.truncated && !bare.reading.truncated ? bare : stripped;
+  return stripped.truncated && !bare.truncated ? part(bare, null) : part(stripped, data[0] ?? null);
+}
+
+function part({objects, unread}: TlvReading, attribution: number | null): AnswerPart {
+  return {tags: new TagList(objects), attribution, unread};
+}
+
+/** Four bytes that are no answer of tags. */
+function isBareError(data: Buffer, stripped: TlvReading, bare: TlvReading): boolean {
+  return data.length === BARE_ERROR_SIZE && !hasAnswerTag(stripped) && !hasAnswerTag(bare);
 }
 
 function hasAnswerTag(reading: TlvReading): boolean {

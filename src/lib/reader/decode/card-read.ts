@@ -13,36 +13,53 @@ const MAX_LEADING_DIGITS = 6;
 export interface VisibleAccount {
   readonly leading: string;
   readonly last4: string | null;
+  /** Of the whole number; null when no copy tells. */
+  readonly digits: number | null;
   /** `YYMM`. */
   readonly expiry: string | null;
   readonly name: string | null;
 }
 
-/** The first thing any of the masked copies shows. */
+/** What the masked copies show. What they disagree about counts as not shown. */
 export function visibleAccount(masked: Seal['masked']): VisibleAccount {
+  const [longest = ''] = masked.map(({leading}) => leading).sort((a, b) => b.length - a.length);
   return {
-    leading: masked.find((account) => account.leading !== '')?.leading.slice(0, MAX_LEADING_DIGITS) ?? '',
-    last4: masked.find((account) => account.last4 !== null)?.last4 ?? null,
-    expiry: masked.find((account) => account.expiry !== null)?.expiry ?? null,
-    name: masked.find((account) => account.name !== null)?.name ?? null,
+    leading: masked.every(({leading}) => longest.startsWith(leading))
+      ? longest.slice(0, MAX_LEADING_DIGITS)
+      : '',
+    last4: common(masked.map(({last4}) => last4)),
+    digits: common(masked.map(({digits}) => digits)),
+    expiry: common(masked.map(({expiry}) => expiry)),
+    name: masked.find(({name}) => name !== null)?.name ?? null,
   };
+}
+
+function common<T>(values: readonly (T | null)[]): T | null {
+  const [first = null, ...others] = new Set(values.filter((value) => value !== null));
+  return others.length === 0 ? first : null;
 }
 
 /** The AID: of the chosen application, else as the directory or the terminal names it. */
 export function applicationId(tags: TagList): Buffer | null {
-  return tags.first('84', '4F', '9F06');
+  return dedicatedFile(tags) ?? tags.first('4F', '9F06');
 }
 
-/** One sealed card as the rest of stowpay sees it. `attribution` is the answer's first byte. */
-export function cardRead(
-  tags: TagList,
-  seal: Extract<Seal, {kind: 'sealed'}>,
-  attribution: number | null,
-): CardRead {
+/** The chosen application. The card's own directories (1PAY.SYS, 2PAY.SYS) are dedicated files, too, but no application. */
+function dedicatedFile(tags: TagList): Buffer | null {
+  const plain = tags
+    .all('84')
+    .filter(({form, value}) => form === 'plain' && !DIRECTORY.test(value.toString('latin1')));
+  return plain[0]?.value ?? null;
+}
+
+const DIRECTORY = /^[12]PAY[.]SYS/;
+
+/** One sealed card as the rest of stowpay sees it. */
+export function cardRead(tags: TagList, seal: Extract<Seal, {kind: 'sealed'}>, method: ReadMethod): CardRead {
   const account = visibleAccount(seal.masked);
-  const method = readMethod(tags, attribution);
   const safe = (text: string | null): string | null =>
-    text === null || holdsNumberLike(Buffer.from(text), account.leading, account.last4) ? null : text;
+    text === null || holdsNumberLike(Buffer.from(text), account) ? null : text;
+  const emv = emvData(tags, account);
   return {
     read_method: method,
     cryptogram: cryptogramOf(tags),
@@ -55,7 +72,8 @@ export function cardRead(
     amount_authorized: packedDecimal(tags.agreed('9F02'), 6),
     currency_numeric: currency(tags.agreed('5F2A')),
     sealed: seal.sealed,
-    emv_data: emvData(tags, account.leading, account.last4),
+    emv_data: emv.hex,
+    missing_tags: emv.missing,
   };
 }
 
@@ -72,59 +90,28 @@ export function cryptogramOf(tags: TagList): Cryptogram {
   return kinds.has(0x80) ? 'arqc' : null;
 }
 
-/** By the POS entry mode, else the attribution byte. Where either names a magnetic stripe, that is it: easily forged. */
-function readMethod(tags: TagList, attribution: number | null): ReadMethod {
-  const byMode = entryMode(tags);
-  const bySource = attribution === null ? null : sourceOf(attribution);
-  const swiped = tags.has('DFEE23') ? ('magnetic_stripe_track2' as const) : null;
-  const named = [byMode, swiped, bySource].filter((method) => method !== null);
-  return (
-    named.find((method) => method.startsWith('magnetic') || method.endsWith('magstripe_mode')) ??
-    named[0] ??
-    'contactless_emv'
-  );
-}
-
-function entryMode(tags: TagList): ReadMethod | null {
-  switch (tags.first('9F39')?.[0]) {
-    case 0x05:
-      return 'contact_emv';
-    case 0x07:
-      return 'contactless_emv';
-    case 0x80:
-      return 'magnetic_stripe_fallback';
-    case 0x02:
-    case 0x90:
-      return 'magnetic_stripe_track2';
-    case 0x91:
-      return 'contactless_magstripe_mode';
-    default:
-      return null;
-  }
-}
-
-/** Bits 4, 3 and 0 of the attribution byte name the source. */
-function sourceOf(attribution: number): ReadMethod {
-  if ((attribution & 0x08) !== 0) return 'magnetic_stripe_track2';
-  if ((attribution & 0x01) === 0) return 'contact_emv';
-  return (attribution & 0x10) === 0 ? 'contactless_emv' : 'contactless_magstripe_mode';
-}
-
 function expiry(
   tags: TagList,
   account: VisibleAccount,
 ): {readonly exp_month: number | null; readonly exp_year: number | null} {
-  const own = tags.hex('5F24');
-  const digits = own !== null && /^\d{2}(?:0[1-9]|1[0-2])\d{2}$/.test(own) ? own : account.expiry;
-  if (digits === null) return {exp_month: null, exp_year: null};
-  return {exp_month: Number(digits.slice(2, 4)), exp_year: 2000 + Number(digits.slice(0, 2))};
+  const unknown = {exp_month: null, exp_year: null};
+  const own = tags.agreed('5F24')?.toString('hex') ?? null;
+  // Two dates, or none that is one: the track's would only hide that.
+  if (own === null && tags.first('5F24') !== null) return unknown;
+  const digits = own === null || !EXPIRY.test(own) ? account.expiry : own;
+  if (digits === null) return unknown;
+  const year = Number(digits.slice(0, 2));
+  // As EMV counts them: a card of '98 expired in the last century.
+  return {exp_month: Number(digits.slice(2, 4)), exp_year: year < 50 ? 2000 + year : 1900 + year};
 }
+
+const EXPIRY = /^\d{2}(?:0[1-9]|1[0-2])\d{2}$/;
 
 function receipt(tags: TagList, method: ReadMethod, safe: (text: string | null) => string | null): Receipt {
   return {
     application_preferred_name: safe(tags.text('9F12')) ?? safe(tags.text('50')),
-    dedicated_file_name: tags.hex('84'),
-    application_cryptogram: tags.hex('9F26'),
+    dedicated_file_name: dedicatedFile(tags)?.toString('hex').toUpperCase() ?? null,
+    application_cryptogram: tags.agreed('9F26')?.toString('hex').toUpperCase() ?? null,
     terminal_verification_results: tags.hex('95'),
     transaction_status_information: tags.hex('9B'),
     cardholder_verification_method: verificationMethod(tags, method),

@@ -4,19 +4,33 @@ import type {TagList} from './tag-list.js';
 /**
  * How the cardholder was verified: from the CVM results (9F34); where the kernel gives none, from Visa's card
  * transaction qualifiers (9F6C) or the outcome of Mastercard's kernel (DF8129). Null when nothing tells.
+ * 9F6E names the kind of device that was tapped, not whether its holder was verified: nothing is concluded from it.
  */
 export function verificationMethod(
   tags: TagList,
   readMethod: ReadMethod,
 ): CardholderVerificationMethod | null {
-  const results = tags.first('9F34');
-  // All zero is what a kernel sends that never came to verifying.
-  if (results !== null && results.length === 3 && !results.equals(Buffer.alloc(3)))
-    return fromResults(results, readMethod);
-  const qualifiers = tags.first('9F6C');
-  if (qualifiers !== null && qualifiers.length === 2) return fromQualifiers(qualifiers);
-  const outcome = tags.first('DF8129');
-  return outcome !== null && outcome.length === 8 ? fromOutcome(outcome) : null;
+  const results = plainValues(tags, '9F34', 3)
+    // All zero is what a kernel sends that never came to verifying.
+    .filter((value) => !value.equals(Buffer.alloc(3)))
+    .map((value) => fromResults(value, readMethod));
+  if (results.length > 0) return mostCareful(results);
+  const qualifiers = plainValues(tags, '9F6C', 2).map(fromQualifiers);
+  if (qualifiers.length > 0) return mostCareful(qualifiers);
+  return mostCareful(plainValues(tags, 'DF8129', 8).map(fromOutcome));
+}
+
+/** Of values that contradict each other the one that is refused offline. */
+function mostCareful(
+  methods: readonly (CardholderVerificationMethod | null)[],
+): CardholderVerificationMethod | null {
+  const refused =
+    methods.find((method) => method === 'online_pin') ?? methods.find((method) => method === 'failure');
+  return refused ?? methods[0] ?? null;
+}
+
+function plainValues(tags: TagList, tag: string, size: number): Buffer[] {
+  return tags.all(tag).flatMap(({form, value}) => (form === 'plain' && value.length === size ? [value] : []));
 }
 
 const FAILED = 0x01;

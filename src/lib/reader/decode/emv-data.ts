@@ -1,5 +1,5 @@
 import {writeTlv} from '../wire/tlv.js';
-import {holdsNumberLike} from './account.js';
+import {holdsNumberLike, type Visible} from './account.js';
 import type {TagList} from './tag-list.js';
 
 interface Allowed {
@@ -61,13 +61,35 @@ export const EMV_DATA_ALLOWLIST: readonly Allowed[] = [
   {tag: '9F6D', max: 2, why: 'application version, mag-stripe mode (Mastercard)'},
 ];
 
-/** Plain BER, upper-case hex, of the allowed tags in the order of the list. */
-export function emvData(tags: TagList, leading: string, last4: string | null): string {
+/** What no issuer can do without: the cryptogram, what kind it is, and what differs from one payment to the next. */
+const REQUIRED = ['9F26', '9F27', '9F36', '9F37'] as const;
+
+const ALLOWED: ReadonlySet<string> = new Set(EMV_DATA_ALLOWLIST.map(({tag}) => tag));
+
+export function isAllowed(tag: string): boolean {
+  return ALLOWED.has(tag);
+}
+
+export interface EmvData {
+  /** Plain BER, upper-case hex, of the allowed tags in the order of the list. */
+  readonly hex: string;
+  /** Required tags that are not in it. */
+  readonly missing: readonly string[];
+}
+
+/** What may leave the reader's room of the clear tags. */
+export function emvData(tags: TagList, account: Visible): EmvData {
   const kept = EMV_DATA_ALLOWLIST.flatMap(({tag, max}) => {
     const value = tags.first(tag);
     if (value === null || value.length > max) return [];
     // A card may put anything into its own tags: the last defence against a number in the wrong place.
-    return holdsNumberLike(value, leading, last4) ? [] : [writeTlv(tag, value)];
+    return holdsNumberLike(value, account) ? [] : [{tag, bytes: writeTlv(tag, value)}];
   });
-  return Buffer.concat(kept).toString('hex').toUpperCase();
+  const names = new Set(kept.map(({tag}) => tag));
+  return {
+    hex: Buffer.concat(kept.map(({bytes}) => bytes))
+      .toString('hex')
+      .toUpperCase(),
+    missing: REQUIRED.filter((tag) => !names.has(tag)),
+  };
 }

@@ -1,23 +1,39 @@
 import type {SealedCardData} from '../../core/card.js';
 import type {TlvObject} from '../wire/tlv.js';
 import {
-  clearLast4,
+  clearNumber,
+  holdsAnyNumber,
   holdsClearTrack,
-  isClearAccount,
+  holdsNumber,
+  isBlank,
+  isCardNumber,
+  isLuhnValid,
+  isRecognisable,
   isText,
   type MaskedAccount,
   maskedAccount,
-  mayBeClearAccount,
 } from './account.js';
-import {readSwipeBlock} from './swipe-block.js';
+import {isAllowed} from './emv-data.js';
+import {readSwipeBlock, type SwipeBlock} from './swipe-block.js';
 import type {TagList} from './tag-list.js';
+
+/** One frame of an answer, opened. */
+export interface AnswerPart {
+  readonly tags: TagList;
+  /** The first byte; null where the frame carries none. */
+  readonly attribution: number | null;
+  /** What could not be read of it. */
+  readonly unread: readonly Buffer[];
+}
 
 /** Whether the card data of an answer is provably encrypted. */
 export type Seal =
   | {readonly kind: 'sealed'; readonly sealed: SealedCardData; readonly masked: readonly MaskedAccount[]}
   /** Readable, or not to be told from readable: the caller drops the answer. */
   | {readonly kind: 'unsealed'; readonly last4: string | null; readonly masked: readonly MaskedAccount[]}
-  /** No card number in any form, or ciphertext nobody could open (no key serial number, broken blocks). */
+  /** Encrypted, but so that nobody could open it later, or not for certain. */
+  | {readonly kind: 'unusable'; readonly why: string; readonly masked: readonly MaskedAccount[]}
+  /** No card number in any form. */
   | {readonly kind: 'absent'; readonly masked: readonly MaskedAccount[]};
 
 /** Every tag whose value is, or begins with, a card number or a track. */
@@ -30,12 +46,25 @@ const ACCOUNT_TAGS: ReadonlySet<string> = new Set([
   '5F22', // track 2
   '5F23', // track 3
   '9F6B', // track 2 (Mastercard mag-stripe mode)
-  'DFEF4D', // tracks and number, as the reader was set to compose them
-  'DFEF5B', // masked copy of 5A
-  'DFEF5D', // masked copy of 57
+  'FFEE13', // track 1, as older firmware names it
+  'FFEE14', // track 2
+]);
+/** The same, as the reader composes or masks them: judged, but never kept. Their plaintext is no EMV element. */
+const COPY_TAGS: ReadonlySet<string> = new Set([
+  'DFEF4D', // tracks and number in one
+  'DFEF5B', // masked copies of 5A, 57, 9F6B and both tracks
+  'DFEF5D',
+  'DFEF5E',
+  'DFEF5F',
+  'DFEF60',
 ]);
 const SWIPE_BLOCK = 'DFEE23';
 const KSN_TAGS = ['DFEE12', 'FFEE12'] as const;
+const ATTRIBUTION_COPY = 'DFEE26';
+/** Bit of the attribution byte that is set when AES encrypts. */
+const AES_BIT = 0x02;
+/** Longest name the payment API takes ciphertext under, in hex digits. */
+const LONGEST_NAME = 6;
 
 /** KSN length → cipher and its block size in bytes. */
 const CIPHERS: Readonly<
@@ -46,107 +75,190 @@ const CIPHERS: Readonly<
 };
 
 type Finding =
-  | {readonly kind: 'masked'; readonly account: MaskedAccount | null}
+  | {readonly kind: 'masked'; readonly account: MaskedAccount}
   | {readonly kind: 'ciphertext'; readonly name: string; readonly bytes: Buffer}
   | {readonly kind: 'clear'; readonly last4: string | null}
   | {readonly kind: 'irrelevant'};
 
-/** Judges every object of an answer by its form, its look and the presence of a key serial number. */
-export function judgeSeal(tags: TagList): Seal {
-  const ksn = keySerialNumber(tags);
-  const findings = [
-    ...tags.objects.map((object) => judgeObject(object, ksn)),
-    ...tags.all(SWIPE_BLOCK).flatMap((object) => judgeSwipe(object.value)),
-  ];
-  const masked = findings.flatMap((finding) =>
-    finding.kind === 'masked' && finding.account !== null ? [finding.account] : [],
-  );
-  const clear = findings.filter((finding) => finding.kind === 'clear');
+const IRRELEVANT: Finding = {kind: 'irrelevant'};
+
+/** What is known before a value is judged. */
+interface Context {
+  readonly masked: readonly MaskedAccount[];
+  readonly hasKsn: boolean;
+}
+
+/**
+ * Judges every object of an answer by its form, its look, the masked copies and the presence of a key serial number.
+ * The latest part comes first: ciphertext and key serial number are taken from one part, never mixed.
+ */
+export function judgeSeal(parts: readonly AnswerPart[]): Seal {
+  const masked = parts.flatMap((part) => maskedAccounts(part.tags));
+  const context = {masked, hasKsn: parts.some(({tags}) => keyNumbers(tags).length > 0)};
+  const judged = parts.map((part) => ({part, findings: findingsOf(part, context)}));
+  const clear = judged.flatMap(({findings}) => findings).filter((finding) => finding.kind === 'clear');
   if (clear.length > 0) {
     const last4 = clear.map((finding) => finding.last4).find((digits) => digits !== null) ?? null;
     return {kind: 'unsealed', last4, masked};
   }
-  const sealed = sealedData(findings, ksn);
-  return sealed === null ? {kind: 'absent', masked} : {kind: 'sealed', sealed, masked};
+  for (const {part, findings} of judged) {
+    const ciphertexts = findings.filter((finding) => finding.kind === 'ciphertext');
+    if (ciphertexts.length === 0) continue;
+    return {...sealedData(part, ciphertexts), masked};
+  }
+  return {kind: 'absent', masked};
 }
 
-function judgeObject(object: TlvObject, ksn: Buffer | null): Finding {
-  if (object.tag === SWIPE_BLOCK) return {kind: 'irrelevant'};
-  switch (object.form) {
-    case 'masked':
-      return isClearAccount(object.value) && maskedAccount(object.value) === null
-        ? clear(object.value)
-        : {kind: 'masked', account: maskedAccount(object.value)};
-    case 'encrypted':
-      // The label alone is not believed: a reader that marks readable data as encrypted is a broken reader.
-      if (isClearAccount(object.value) || isText(object.value)) return clear(object.value);
-      return isCiphertext(object.value, ksn) ? ciphertext(object) : {kind: 'irrelevant'};
-    case 'plain':
-      return judgePlain(object, ksn);
-  }
+function maskedAccounts(tags: TagList): MaskedAccount[] {
+  const shown = tags.all(SWIPE_BLOCK).flatMap(({value}) => readSwipeBlock(value)?.shown ?? []);
+  const values = tags.objects
+    .filter(({tag, form}) => form === 'masked' || (form === 'plain' && isAccountTag(tag)))
+    .map(({value}) => value);
+  return [...values, ...shown].flatMap((value) => maskedAccount(value) ?? []);
+}
+
+function isAccountTag(tag: string): boolean {
+  return ACCOUNT_TAGS.has(tag) || COPY_TAGS.has(tag);
+}
+
+function findingsOf({tags, unread}: AnswerPart, context: Context): Finding[] {
+  return [
+    ...tags.objects.map((object) => judgeObject(object, context)),
+    ...tags.all(SWIPE_BLOCK).flatMap((object) => judgeSwipe(object.value)),
+    ...unread.map((bytes) => judgeUnread(bytes, context)),
+  ];
+}
+
+function judgeObject(object: TlvObject, context: Context): Finding {
+  const {tag, form, value} = object;
+  if (tag === SWIPE_BLOCK) return IRRELEVANT;
+  if (form === 'encrypted') return judgeEncrypted(object, context);
+  if (isAccountTag(tag) && !isBlank(value)) return judgeAccount(object, context);
+  const number = context.masked.some((account) => holdsNumber(value, account));
+  const unknown = !isAllowed(tag) && isCardNumber(value);
+  return number || unknown || holdsClearTrack(value) ? clear(value, context) : IRRELEVANT;
+}
+
+/** The label alone is not believed: a reader that marks readable data as encrypted is a broken reader. */
+function judgeEncrypted(object: TlvObject, context: Context): Finding {
+  const {value} = object;
+  if (isLuhnValid(clearNumber(value, context.masked) ?? '') || isText(value)) return clear(value, context);
+  return ciphertext(object);
 }
 
 /**
  * Older firmware marks masked and encrypted values as plain, and strict BER output writes ciphertext with a plain
  * length: what is neither masked nor readable is ciphertext if there is a key serial number and whole blocks.
  */
-function judgePlain(object: TlvObject, ksn: Buffer | null): Finding {
-  if (!ACCOUNT_TAGS.has(object.tag)) {
-    return holdsClearTrack(object.value) ? clear(object.value) : {kind: 'irrelevant'};
-  }
-  const account = maskedAccount(object.value);
-  if (account !== null) return {kind: 'masked', account};
-  const readable = [mayBeClearAccount, holdsClearTrack, isText].some((looks) => looks(object.value));
-  if (readable) return clear(object.value);
-  return isCiphertext(object.value, ksn) ? ciphertext(object) : clear(object.value);
+function judgeAccount(object: TlvObject, context: Context): Finding {
+  const {form, value} = object;
+  if (maskedAccount(value) !== null) return IRRELEVANT;
+  if (clearNumber(value, context.masked) !== null || holdsClearTrack(value)) return clear(value, context);
+  // A mask that is written in a way of its own shows nothing, and hides what it hides.
+  if (form === 'masked') return IRRELEVANT;
+  const whole = value.length % 8 === 0;
+  return context.hasKsn && whole && !isText(value) ? ciphertext(object) : clear(value, context);
 }
 
 /** A block that does not check out may hold anything. */
 function judgeSwipe(value: Buffer): Finding[] {
   const block = readSwipeBlock(value);
   if (block === null) return [{kind: 'clear', last4: null}];
-  const shown = block.shown.filter((track) => track.length > 0).map(judgeShownTrack);
-  const sealed = block.sealed.flatMap((bytes, index): Finding[] =>
+  return [...block.shown.map((track) => judgeShownTrack(track, block)), ...sealedTracks(block)];
+}
+
+function judgeShownTrack(track: Buffer, {encoding}: SwipeBlock): Finding {
+  if (maskedAccount(track) !== null || !/\d{12}/.test(track.toString('latin1'))) return IRRELEVANT;
+  // Driver's licences and club cards are not encrypted. They are no payment cards, unless they carry such a number.
+  if (encoding !== BANK_CARD && isText(track) && !holdsAnyNumber(track)) return IRRELEVANT;
+  return {kind: 'clear', last4: clearNumber(track, [])?.slice(-4) ?? null};
+}
+
+const BANK_CARD = 0x80;
+
+function sealedTracks(block: SwipeBlock): Finding[] {
+  return block.sealed.flatMap((bytes, index): Finding[] =>
     bytes === null ? [] : [{kind: 'ciphertext', name: `T${index + 1}`, bytes}],
   );
-  return [...shown, ...sealed];
 }
 
-function judgeShownTrack(track: Buffer): Finding {
-  const account = maskedAccount(track);
-  return account === null ? clear(track) : {kind: 'masked', account};
+/** Bytes nobody can make sense of are looked through for this card's number; for any, when no mask shows it. */
+function judgeUnread(bytes: Buffer, {masked}: Context): Finding {
+  const known = masked.filter(isRecognisable);
+  const number =
+    known.length === 0 ? holdsAnyNumber(bytes) : known.some((account) => holdsNumber(bytes, account));
+  return number || holdsClearTrack(bytes) ? {kind: 'clear', last4: null} : IRRELEVANT;
 }
 
-function sealedData(findings: readonly Finding[], ksn: Buffer | null): SealedCardData | null {
-  const cipher = ksn === null ? undefined : CIPHERS[ksn.length];
-  if (ksn === null || cipher === undefined) return null;
+type Ciphertext = Extract<Finding, {kind: 'ciphertext'}>;
+type Opening =
+  | {readonly kind: 'sealed'; readonly sealed: SealedCardData}
+  | {readonly kind: 'unusable'; readonly why: string};
+
+/** The ciphertext of one part with what is needed to open it; `unusable` when that is missing or contradicts itself. */
+function sealedData(part: AnswerPart, ciphertexts: readonly Ciphertext[]): Opening {
+  const blocks = part.tags.all(SWIPE_BLOCK).flatMap(({value}) => readSwipeBlock(value) ?? []);
+  const swiped = blocks.find((block) => block.sealed.some((track) => track !== null));
+  // A swipe block's ciphertext belongs to the block's own key serial number.
+  const own = swiped === undefined ? ciphertexts : ciphertexts.filter(({name}) => /^T\d$/.test(name));
+  const numbers =
+    swiped?.ksn === undefined || swiped.ksn === null ? keyNumbers(part.tags) : [upperHex(swiped.ksn)];
+  const [ksn] = numbers;
+  if (ksn === undefined) return unusable('there is no key serial number');
+  if (numbers.length > 1) return unusable('there are two key serial numbers');
+  const cipher = CIPHERS[ksn.length / 2];
+  if (cipher === undefined) return unusable(`the key serial number has ${ksn.length / 2} bytes`);
+  const named = namedCipher(part, swiped);
+  if (named === 'unknown') return unusable('the key is not a DUKPT data key');
+  if (named === 'aes' && cipher.name !== 'aes_dukpt')
+    return unusable('AES is used with the key serial number of a TDES key');
+  return collect(own, cipher, ksn);
+}
+
+function collect(
+  ciphertexts: readonly Ciphertext[],
+  cipher: {readonly name: SealedCardData['encryption']; readonly block: number},
+  ksn: string,
+): Opening {
   const tags: Record<string, string> = {};
-  for (const finding of findings) {
-    if (finding.kind === 'ciphertext') tags[finding.name] ??= upperHex(finding.bytes);
+  for (const {name, bytes} of ciphertexts) {
+    const account = ACCOUNT_TAGS.has(name) || /^T\d$/.test(name);
+    const whole = bytes.length % cipher.block === 0;
+    if (account && !whole) return unusable(`the ciphertext of ${name} is not whole blocks`);
+    if (account && (tags[name] ?? upperHex(bytes)) !== upperHex(bytes))
+      return unusable(`there are two ciphertexts of ${name}`);
+    if (whole && !COPY_TAGS.has(name) && name.length <= LONGEST_NAME) tags[name] ??= upperHex(bytes);
   }
-  const holdsAccount = Object.keys(tags).some((name) => ACCOUNT_TAGS.has(name) || /^T[123]$/.test(name));
-  return holdsAccount ? {encryption: cipher.name, ksn: upperHex(ksn), tags} : null;
+  const holdsAccount = Object.keys(tags).some((name) => ACCOUNT_TAGS.has(name) || /^T\d$/.test(name));
+  if (!holdsAccount) return unusable('neither card number nor track is in it');
+  return {kind: 'sealed', sealed: {encryption: cipher.name, ksn, tags}};
 }
 
-/** The first key serial number of a known length: the swipe block's, its own tag's, or the older tag's. */
-function keySerialNumber(tags: TagList): Buffer | null {
-  const own = KSN_TAGS.flatMap((tag) => tags.all(tag)).map((object) => object.value);
-  const swiped = tags.all(SWIPE_BLOCK).map((object) => readSwipeBlock(object.value)?.ksn ?? null);
-  // A swipe block's ciphertext belongs to the block's own.
-  return [...swiped, ...own].find((value) => value !== null && value.length in CIPHERS) ?? null;
+/** The cipher the reader itself names; null when it says nothing but TDES, which older firmware says of everything. */
+function namedCipher(
+  {attribution, tags}: AnswerPart,
+  swiped: SwipeBlock | undefined,
+): 'aes' | 'unknown' | null {
+  if (swiped !== undefined && swiped.cipher !== 'tdes') return swiped.cipher;
+  const copy = tags.first(ATTRIBUTION_COPY)?.[0] ?? 0;
+  return (((attribution ?? 0) | copy) & AES_BIT) === 0 ? null : 'aes';
 }
 
-function isCiphertext(value: Buffer, ksn: Buffer | null): boolean {
-  const block = ksn === null ? undefined : CIPHERS[ksn.length]?.block;
-  return block !== undefined && value.length % block === 0;
+function keyNumbers(tags: TagList): string[] {
+  const values = KSN_TAGS.flatMap((tag) => tags.all(tag)).map(({value}) => value);
+  return [...new Set(values.filter((value) => !isBlank(value)).map(upperHex))];
+}
+
+function unusable(why: string): Opening {
+  return {kind: 'unusable', why};
 }
 
 function ciphertext(object: TlvObject): Finding {
   return {kind: 'ciphertext', name: object.tag, bytes: object.value};
 }
 
-function clear(value: Buffer): Finding {
-  return {kind: 'clear', last4: clearLast4(value)};
+function clear(value: Buffer, {masked}: Context): Finding {
+  return {kind: 'clear', last4: clearNumber(value, masked)?.slice(-4) ?? null};
 }
 
 function upperHex(bytes: Buffer): string {

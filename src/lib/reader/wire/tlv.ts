@@ -20,6 +20,8 @@ export interface TlvReading {
   readonly objects: readonly TlvObject[];
   /** Something could not be read: a length beyond the end, an impossible length octet or tag, nesting too deep. */
   readonly truncated: boolean;
+  /** The bytes of it. Whoever must be sure that something is nowhere has to look here, too. */
+  readonly unread: readonly Buffer[];
 }
 
 /**
@@ -45,8 +47,9 @@ const MAX_TAG_BYTES = 4;
 /** Reads everything that can be read. Never throws; time is linear in the bytes. */
 export function readTlv(bytes: Uint8Array): TlvReading {
   const objects: TlvObject[] = [];
-  const whole = readLevel(Buffer.from(bytes), null, 0, objects);
-  return {objects, truncated: !whole};
+  const unread: Buffer[] = [];
+  readLevel(Buffer.from(bytes), null, 0, {objects, unread});
+  return {objects, truncated: unread.length > 0, unread};
 }
 
 /** Plain BER of one object, as issuers expect it. */
@@ -54,42 +57,113 @@ export function writeTlv(tag: string, value: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from(tag, 'hex'), berLength(value.length), value]);
 }
 
-/** True when the whole level could be read. */
-function readLevel(bytes: Buffer, container: string | null, depth: number, objects: TlvObject[]): boolean {
-  let whole = true;
+interface Found {
+  readonly objects: TlvObject[];
+  readonly unread: Buffer[];
+}
+
+function readLevel(bytes: Buffer, container: string | null, depth: number, found: Found): void {
+  const fillers = fillersLikeTags(bytes);
   let at = 0;
   while (at < bytes.length) {
-    if (isFiller(bytes, at)) {
+    if (isFiller(bytes, at) || fillers.has(at)) {
       at += 1;
       continue;
     }
-    const size = tagSize(bytes, at);
-    const length = size === undefined ? undefined : readLength(bytes, at + size);
-    // Nothing behind an unreadable length can be trusted to be an object.
-    if (size === undefined || length === undefined) return false;
+    const header = readHeader(bytes, at);
+    if (header === undefined) {
+      // Nothing behind an unreadable length can be trusted to be an object.
+      found.unread.push(bytes.subarray(at));
+      return;
+    }
+    const {size, form, start, end} = header;
     const tag = bytes.toString('hex', at, at + size).toUpperCase();
-    const value = bytes.subarray(length.next, length.next + length.value);
-    const complete = value.length === length.value;
-    whole = readObject({tag, form: length.form, value, container}, complete, depth, objects) && whole;
-    at = length.next + length.value;
+    readObject({tag, form, value: bytes.subarray(start, end), container}, end <= bytes.length, depth, found);
+    at = end;
   }
-  return whole;
 }
 
 /** A container cut short is still opened as far as it goes; a value cut short is worth nothing. */
-function readObject(object: TlvObject, complete: boolean, depth: number, objects: TlvObject[]): boolean {
-  if (object.form !== 'plain' || !CONTAINERS.has(object.tag)) {
-    if (complete) objects.push(object);
-    return complete;
+function readObject(object: TlvObject, complete: boolean, depth: number, found: Found): void {
+  const opened = object.form === 'plain' && CONTAINERS.has(object.tag);
+  if (opened && depth < MAX_DEPTH) {
+    readLevel(object.value, object.tag, depth + 1, found);
+    // What is missing of it has no bytes to show.
+    if (!complete) found.unread.push(Buffer.alloc(0));
+  } else if (opened || !complete) {
+    found.unread.push(object.value);
+  } else {
+    found.objects.push(object);
   }
-  if (depth === MAX_DEPTH) return false;
-  return readLevel(object.value, object.tag, depth + 1, objects) && complete;
 }
 
 /** 00 between objects is filler; FF is filler unless one of the reader's own FF tags begins there. */
 function isFiller(bytes: Buffer, at: number): boolean {
   if (bytes[at] === 0x00) return true;
   return bytes[at] === 0xff && vendorTagSize(bytes, at) === undefined;
+}
+
+const NONE: ReadonlySet<number> = new Set();
+
+/**
+ * Where FF is filler although one of the reader's own tags could begin there (before E300, or 81): where taking it
+ * for the tag leaves a level that cannot be read to its end, and taking it for filler does not.
+ */
+function fillersLikeTags(bytes: Buffer): ReadonlySet<number> {
+  if (!bytes.includes(0xff) || readsToEnd(bytes)) return NONE;
+  const whole = wholeFrom(bytes);
+  if (whole[0] !== 1) return NONE;
+  const fillers = new Set<number>();
+  let at = 0;
+  while (at < bytes.length) {
+    const end = isFiller(bytes, at) ? at + 1 : (readHeader(bytes, at)?.end ?? bytes.length + 1);
+    if (end <= bytes.length && whole[end] === 1) {
+      at = end;
+    } else {
+      fillers.add(at);
+      at += 1;
+    }
+  }
+  return fillers;
+}
+
+function readsToEnd(bytes: Buffer): boolean {
+  let at = 0;
+  while (at < bytes.length) {
+    const end = isFiller(bytes, at) ? at + 1 : readHeader(bytes, at)?.end;
+    if (end === undefined) return false;
+    at = end;
+  }
+  return at === bytes.length;
+}
+
+/** For every place, 1 when what begins there can be read to the end in some way. */
+function wholeFrom(bytes: Buffer): Uint8Array {
+  const whole = new Uint8Array(bytes.length + 1);
+  whole[bytes.length] = 1;
+  for (let at = bytes.length - 1; at >= 0; at -= 1) {
+    const mayBeFiller = bytes[at] === 0x00 || bytes[at] === 0xff;
+    const end = isFiller(bytes, at) ? undefined : readHeader(bytes, at)?.end;
+    const asObject = end !== undefined && end <= bytes.length && whole[end] === 1;
+    whole[at] = asObject || (mayBeFiller && whole[at + 1] === 1) ? 1 : 0;
+  }
+  return whole;
+}
+
+interface Header {
+  /** Bytes of the tag. */
+  readonly size: number;
+  readonly form: TlvForm;
+  /** Where the value begins, and where it should end. */
+  readonly start: number;
+  readonly end: number;
+}
+
+function readHeader(bytes: Buffer, at: number): Header | undefined {
+  const size = tagSize(bytes, at);
+  const length = size === undefined ? undefined : readLength(bytes, at + size);
+  if (size === undefined || length === undefined) return undefined;
+  return {size, form: length.form, start: length.next, end: length.next + length.value};
 }
 
 /** Bytes of the tag at this place; undefined when it does not end where a tag must. */
@@ -118,6 +192,8 @@ function vendorTagSize(bytes: Buffer, at: number): number | undefined {
   if (first !== 0xff) return undefined;
   if (second === 0xee) return third === undefined ? undefined : 3;
   if (second === 0x81) return third !== undefined && third >= 0x01 && third <= 0x0f ? 3 : undefined;
+  // FFE1 is a switch of one byte; with more than that it is filler before the container E1.
+  if (second === 0xe1) return third !== undefined && third <= 0x01 ? 2 : undefined;
   return (second >= 0xe0 && second <= 0xfe) || second === 0x69 ? 2 : undefined;
 }
 

@@ -117,7 +117,7 @@ describe('decodeAnswer on other captures', () => {
     const objects = [KSN, '5AA1084242CCCCCCCC4242', `5AC110${CIPHER}`, '8407A0000000031010', CHIP];
     const expected = card(0x23, `E1${objects.join('')}`);
     expect(card(0x23, `E1${[...objects].reverse().join('')}`)).to.deep.equal(expected);
-    for (const first of ['5A', '9F', 'FF', '70', 'DF']) {
+    for (const first of ['50', '84', '9D', 'FD', '70', 'DD']) {
       expect(card(0x23, `${first}${objects.join('00')}`).sealed).to.deep.equal(expected.sealed);
     }
   });
@@ -234,22 +234,33 @@ describe('sealed or not', () => {
     for (const masked of ['5AA1084242CCCCCCCC1513', '5AA108CCCCCCCCCCCC1513', '5AA108CCCCCCCCCCCCCCCC']) {
       for (const amount of ['000000001513', '000000000018', '424200001513']) {
         const read = card(0x23, `E1${KSN}${masked}5AC110${CIPHER}9F0206${amount}${CHIP}`);
-        if (masked.includes('4242') && amount.startsWith('4242'))
-          expect(read.emv_data).not.to.include('9F0206');
-        else expect(read.emv_data, `${masked} ${amount}`).to.include(`9F0206${amount}`);
+        expect(read.emv_data, `${masked} ${amount}`).to.include(`9F0206${amount}`);
       }
     }
   });
 
   it('refuses ciphertext nobody can open', () => {
-    expect(decode(0x23, `E15AC110${CIPHER}${CHIP}`)).to.deep.include({
-      kind: 'failed',
-      reason: 'missing_emv_data',
-    });
-    expect(decode(0x23, `E1${KSN}5AC107${CIPHER.slice(0, 14)}${CHIP}`)).to.deep.include({
-      kind: 'failed',
-      reason: 'missing_emv_data',
-    });
+    const masked = '5AA1084242CCCCCCCC42428407A0000000031010';
+    const hopeless: Readonly<Record<string, string>> = {
+      [`5AC110${CIPHER}`]: 'no key serial number',
+      [`${KSN}5AC107${CIPHER.slice(0, 14)}`]: 'not whole blocks',
+      [`DFEE1208FFFF9876543210E05AC110${CIPHER}`]: 'has 8 bytes',
+      [`${KSN}FFEE120AFFFF9876543210E000025AC110${CIPHER}`]: 'two key serial numbers',
+      [`${KSN}5AC110${CIPHER}5AC110${'00'.repeat(16)}`]: 'two ciphertexts of 5A',
+      [`${KSN}DFEF4D10${CIPHER}`]: 'neither card number nor track',
+      [`DFEE120A${'00'.repeat(10)}5AC110${CIPHER}`]: 'no key serial number',
+    };
+    for (const [data, why] of Object.entries(hopeless)) {
+      const answer = decode(0x23, `E1${data}${masked}${CHIP}`);
+      expect(answer).to.deep.include({
+        kind: 'failed',
+        reason: 'unusable_encryption',
+        brand: 'visa',
+        last4: '4242',
+      });
+      expect(answer.kind === 'failed' && answer.technical).to.include(why);
+      expect(JSON.stringify(answer)).not.to.include(CIPHER.slice(0, 14));
+    }
   });
 
   it('tells AES by the length of the key serial number', () => {
@@ -259,6 +270,24 @@ describe('sealed or not', () => {
       decode(0x23, `E1DFEE120C1234567890123456000000015AC108${CIPHER.slice(0, 16)}${CHIP}`).kind,
     ).to.equal('failed');
   });
+
+  it('refuses AES under the key serial number of a TDES key, which the first byte or the swipe block names', () => {
+    const masked = '5AA1084242CCCCCCCC4242';
+    for (const data of [
+      `E3${KSN}${masked}5AC110${CIPHER}${CHIP}`,
+      `E1DFEE2602E300${KSN}5AC110${CIPHER}${CHIP}`,
+    ]) {
+      expect(decode(0x23, data)).to.deep.include({kind: 'failed', reason: 'unusable_encryption'});
+    }
+    const aes = card(0x23, `E3DFEE120C123456789012345600000001${masked}5AC110${CIPHER}${CHIP}`);
+    expect(aes.sealed.encryption).to.equal('aes_dukpt');
+  });
+
+  it('never mixes the ciphertext of two frames', () => {
+    const earlier = hex(`E0DFEE120AFFFF9876543210E0000057C118${'00'.repeat(24)}5AA1084242CCCCCCCC4242`);
+    const answer = decodeAnswer({status: 0, data: hex(`E0${KSN}5AC110${CIPHER}${CHIP}`), earlier: [earlier]});
+    expect(answer.kind === 'card' && answer.card.sealed).to.deep.equal(sealed);
+  });
 });
 
 describe('what an answer means', () => {
@@ -267,8 +296,13 @@ describe('what an answer means', () => {
   it('trusts the cryptogram over the status byte', () => {
     expect(card(0x00, `E1${base}9F270180`).cryptogram).to.equal('arqc');
     expect(card(0x23, `E1${base}9F270140`).cryptogram).to.equal('tc');
-    expect(card(0x0a, `E1FFEE1F0442000000${base}9F270100`).cryptogram).to.equal('aac');
-    expect(card(0x00, `E1${base}9F270100`).cryptogram).to.equal('aac');
+    for (const data of [
+      `E1FFEE1F0442000000${base}9F270100`,
+      `E1${base}9F270100`,
+      `E1DFEE25020000${base}9F270100`,
+    ]) {
+      for (const status of [0x00, 0x23, 0x0a, 0x08]) expect(card(status, data).cryptogram).to.equal('aac');
+    }
     expect(card(0x23, `E1${base}9F2701808A025A33`).cryptogram).to.equal('arqc');
     expect(card(0x0a, `E1DFEE25020004${base}9F270180`).cryptogram).to.equal('arqc');
   });
@@ -276,8 +310,10 @@ describe('what an answer means', () => {
   it('counts a contradicting cryptogram or amount as none, a declining one as declined', () => {
     expect(card(0x23, `E1${base}9F2701809F270140`).cryptogram).to.equal(null);
     expect(card(0x23, `E1${base}9F2701809F270100`).cryptogram).to.equal('aac');
-    expect(card(0x23, `E1${base}9F02060000000001009F0206000000000200`).amount_authorized).to.equal(null);
-    expect(card(0x23, `E1${base}9F02060000000A0100`).amount_authorized).to.equal(null);
+    expect(card(0x23, `E1${base}9F2701809F02060000000001009F0206000000000200`).amount_authorized).to.equal(
+      null,
+    );
+    expect(card(0x23, `E1${base}9F2701809F02060000000A0100`).amount_authorized).to.equal(null);
   });
 
   const failures: Readonly<Record<string, string>> = {
@@ -343,7 +379,7 @@ describe('what an answer means', () => {
   });
 
   it('takes brands from the application, from digits only without one', () => {
-    const plain = `${KSN}5AA1084242CCCCCCCC42425AC110${CIPHER}`;
+    const plain = `${KSN}5AA1084242CCCCCCCC42425AC110${CIPHER}${CHIP}`;
     expect(card(0x23, `E1${plain}`).brand).to.equal('visa');
     expect(card(0x23, `E1${plain}8407A0000000043060`).brand).to.equal('maestro');
     expect(card(0x23, `E1${plain}4F07A0000002771010`).brand).to.equal('interac');
@@ -353,7 +389,7 @@ describe('what an answer means', () => {
   it('takes a stripe for a stripe whichever byte says so', () => {
     expect(card(0x23, `F1${base}`).read_method).to.equal('contactless_magstripe_mode');
     expect(card(0x23, `E1${KSN}5AC110${CIPHER}9F390180`).read_method).to.equal('magnetic_stripe_fallback');
-    expect(card(0x23, `E0${KSN}5AC110${CIPHER}`).read_method).to.equal('contact_emv');
+    expect(card(0x23, `E0${KSN}5AC110${CIPHER}9F270180`).read_method).to.equal('contact_emv');
   });
 
   const methods: ReadonlyArray<readonly [string, string, string | null]> = [
@@ -371,13 +407,13 @@ describe('what an answer means', () => {
   ];
   for (const [attribution, tags, method] of methods) {
     it(`verification ${tags || 'unknown'} over ${attribution} is ${method}`, () => {
-      const read = card(0x23, `${attribution}${KSN}5AC110${CIPHER}${tags}`);
+      const read = card(0x23, `${attribution}${KSN}5AC110${CIPHER}9F270180${tags}`);
       expect(read.receipt.cardholder_verification_method).to.equal(method);
     });
   }
 
   it('lets no control character of a card reach a screen', () => {
-    const read = card(0x23, `E1${base}5008${Buffer.from('\x1b[31mVIS').toString('hex')}`);
+    const read = card(0x23, `E1${base}9F2701805008${Buffer.from('\x1b[31mVIS').toString('hex')}`);
     expect(read.receipt.application_preferred_name).to.equal('[31mVIS');
   });
 });

@@ -67,7 +67,7 @@ describe('readTlv', () => {
 
   it('does not follow nesting without end', () => {
     const deep = Buffer.concat(Array.from({length: 10_000}, () => hex('FF810582FFFF')));
-    expect(readTlv(deep)).to.deep.equal({objects: [], truncated: true});
+    expect(readTlv(deep)).to.deep.include({objects: [], truncated: true});
   });
 
   it('reads the public captures to the end', () => {

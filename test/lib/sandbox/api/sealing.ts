@@ -69,5 +69,6 @@ export function cardRead(sealed: SealedCardData): CardRead {
     currency_numeric: '840',
     sealed,
     emv_data: EMV_DATA,
+    missing_tags: [],
   };
 }
