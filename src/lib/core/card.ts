@@ -101,6 +101,10 @@ export type CardFailure =
   | 'card_expired'
   | 'card_unsupported'
   | 'tap_again'
+  /** The phone wants its holder to look at it first. */
+  | 'see_phone'
+  /** A stripe, or a card read like one, where none is taken. What it held was dropped. */
+  | 'stripe_not_taken'
   | 'authentication_failed'
   | 'verification_failed'
   | 'restricted'
@@ -124,14 +128,7 @@ export type CardAnswer =
       readonly last4: string | null;
       /** What the reader said, for the technician, e.g. 'status 0A, error 42'. */
       readonly technical: string;
+      /** What came of the cards before it in the same read, oldest first. */
+      readonly earlier?: readonly string[];
     }
   | {readonly kind: 'no_card'; readonly reason: 'timeout' | 'canceled'};
-
-/** What the customer should do now. */
-export type ReaderInput =
-  | 'present_card'
-  | 'insert_card'
-  | 'tap_again'
-  | 'remove_card'
-  | 'other_card'
-  | 'wait';

@@ -1,7 +1,8 @@
-import type {CardAnswer, CardRead, ReaderInput, SealedCardData} from './card.js';
+import type {CardAnswer, CardRead, SealedCardData} from './card.js';
 import type {Decision} from './decide.js';
 import type {JournalRecord, LostRange} from './events.js';
 import type {PrivateData} from './payment.js';
+import type {ReaderInput} from './reader-input.js';
 import type {State} from './state.js';
 
 /** Time as the machine tells it. `mono` never jumps within one `boot`. */
@@ -44,7 +45,12 @@ export interface CardRequest {
   readonly currency_numeric: string;
   /** Seconds to wait for a card. */
   readonly timeout_s: number;
+  /** A magnetic stripe may be taken: there is a network. Else it is seen, and its owner told to do otherwise. */
+  readonly stripe: boolean;
 }
+
+/** What became of the money, as far as reader, card and customer are concerned. */
+export type SaleOutcome = 'authorized' | 'stored' | 'declined' | 'not_taken' | 'unknown';
 
 /** One open reader. One command at a time; every method throws only StowpayError. */
 export interface Reader {
@@ -54,16 +60,21 @@ export interface Reader {
   /** Afterwards the reader polls on demand, its clock is `now` (UTC), masking shows six and four digits. */
   prepare(now: Date, signal?: AbortSignal): Promise<void>;
   /**
-   * Waits for a card and returns what came of it. Aborting the signal cancels the read *at the reader* and
-   * resolves with `no_card/canceled` – or with the card, if the reader had already read one.
+   * Waits for a card and returns what came of it. What a customer can mend (two cards at once, a card for the other
+   * way, one taken away too early) is asked for and read anew, a bounded number of times and within a bounded time.
+   * Aborting the signal cancels the read *at the reader* and resolves with `no_card/canceled` – or with the card, if
+   * the reader had already read one. Call `finish` afterwards, whatever came.
    */
   collect(
     request: CardRequest,
     onInput: (input: ReaderInput) => void,
     signal?: AbortSignal,
   ): Promise<CardAnswer>;
-  /** Shows the result on the reader. Best effort: never throws, never waits long. */
-  showResult(accepted: boolean): Promise<void>;
+  /**
+   * Ends the card's dialogue, has it taken out and shows the result on the reader. Best effort: never rejects, never
+   * waits long; changes nothing of what was decided.
+   */
+  finish(outcome: SaleOutcome, onInput: (input: ReaderInput) => void): Promise<void>;
   close(): Promise<void>;
 }
 

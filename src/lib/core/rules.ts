@@ -55,9 +55,10 @@ export function refuseAnswer(answer: CardAnswer): Refusal | null {
 
 type FailedAnswer = Extract<CardAnswer, {kind: 'failed'}>;
 
-function refuseFailure(reason: CardFailure, {brand, last4, technical}: FailedAnswer): Refusal {
+function refuseFailure(reason: CardFailure, {brand, last4, technical, earlier}: FailedAnswer): Refusal {
   const [code, what, hint] = FAILURES[reason];
-  return refusal(code, what, hint, {brand, last4, reason, technical});
+  const before = earlier === undefined ? {} : {earlier};
+  return refusal(code, what, hint, {brand, last4, reason, technical, ...before});
 }
 
 const OTHER_CARD = 'Ask for another card.';
@@ -95,6 +96,16 @@ const FAILURES: Readonly<Record<CardFailure, readonly [ErrorCode, string, string
   card_expired: ['offline_and_card_expired', 'The card has expired.', OTHER_CARD],
   card_unsupported: ['card_unusable', 'The reader does not support this card.', OTHER_CARD],
   tap_again: ['card_unusable', 'The card left the field too early.', 'Ask the customer to tap again.'],
+  see_phone: [
+    'card_unusable',
+    'The phone asked its holder for consent and was not held to the reader again.',
+    'Ask the customer to look at the phone, then to tap again.',
+  ],
+  stripe_not_taken: [
+    'card_swipe_not_available',
+    'Magnetic stripe data is never taken offline: it is easily forged.',
+    'Ask the customer to insert or tap a chip card.',
+  ],
   authentication_failed: ['card_unusable', 'The card could not be authenticated.', OTHER_CARD],
   verification_failed: ['card_unusable', 'The cardholder could not be verified.', OTHER_CARD],
   restricted: ['card_unusable', 'The card may not be used for this.', OTHER_CARD],

@@ -1,5 +1,5 @@
-import type {ReaderInput} from '../core/card.js';
 import {StowpayError} from '../core/errors.js';
+import {readUserInterface, type Shown} from './decode/user-interface.js';
 import type {Received, Verdict, Waiting} from './inbox.js';
 import type {Session} from './session.js';
 import {COMMANDS, type Command} from './wire/commands.js';
@@ -17,7 +17,8 @@ export interface ActivationRequest {
   readonly data: Buffer;
   /** Milliseconds the reader itself waits for a card. */
   readonly wait_ms: number;
-  readonly onInput: (input: ReaderInput) => void;
+  /** Told what the reader says before its answer. Must not throw. */
+  readonly onShown: (shown: Shown) => void;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -38,7 +39,7 @@ export function activate(session: Session, request: ActivationRequest): Promise<
   return session.exclusively(async () => {
     const {timing} = session;
     const answer = session.inbox.wait(
-      (frame) => judge(frame, request, timing.card_grace),
+      judgeFrom(session, request),
       request.wait_ms * timing.scale + timing.card_grace,
     );
     try {
@@ -53,13 +54,28 @@ export function activate(session: Session, request: ActivationRequest): Promise<
   });
 }
 
-function judge(frame: ResponseFrame, request: ActivationRequest, grace: number): Verdict {
-  if (frame.command === BOOT) return 'take';
-  if (!ANSWERING.has(frame.command)) return 'ignore';
-  if (statusOf(frame.status).kind !== 'interim') return 'take';
-  if (frame.status !== STATUS.moreFollows) return 'ignore';
-  request.onInput('wait');
-  return {wait_ms: grace};
+/** The first response to a command comes at once and says only that it was heard; a later one, that a card was seen. */
+const FIRST_RESPONSE_MS = 2000;
+
+/** A card that was seen has time to be read; that does not shorten the time there was. */
+function judgeFrom(
+  {timing}: Session,
+  {wait_ms, onShown}: ActivationRequest,
+): (frame: ResponseFrame) => Verdict {
+  const start = performance.now();
+  return (frame) => {
+    if (frame.command === BOOT) return 'take';
+    if (!ANSWERING.has(frame.command)) return 'ignore';
+    if (statusOf(frame.status).kind !== 'interim') return 'take';
+    const elapsed = performance.now() - start;
+    const heard = frame.status === STATUS.moreFollows && elapsed < FIRST_RESPONSE_MS * timing.scale;
+    const shown: Shown | null =
+      frame.status === STATUS.moreFollows ? (heard ? null : {kind: 'seen'}) : readUserInterface(frame.data);
+    if (shown === null) return 'ignore';
+    onShown(shown);
+    const left = wait_ms * timing.scale + timing.card_grace - elapsed;
+    return {wait_ms: Math.max(left, timing.card_grace)};
+  };
 }
 
 /** A reader that starts in the middle of a read has forgotten it: waiting on would be waiting for nothing. */

@@ -1,18 +1,11 @@
-import type {CardAnswer, ReaderInput} from '../core/card.js';
+import type {CardAnswer} from '../core/card.js';
 import {StowpayError} from '../core/errors.js';
-import type {CardRequest, Reader, ReaderIdentity} from '../core/ports.js';
-import {type Activation, activate} from './activation.js';
-import {decodeAnswer, isChipStarted, refuseReaderFault} from './decode/answer.js';
-import {
-  clockSettings,
-  contactRequest,
-  DISPLAY_SETTINGS,
-  isTestKey,
-  keyState,
-  ON_DEMAND,
-  printable,
-  transactionRequest,
-} from './neo2-data.js';
+import type {CardRequest, Reader, ReaderIdentity, SaleOutcome} from '../core/ports.js';
+import type {ReaderInput} from '../core/reader-input.js';
+import {hold, letGo, mayFail, tell} from './conversation.js';
+import {refuseReaderFault} from './decode/answer.js';
+import type {Ended} from './dialogue.js';
+import {clockSettings, DISPLAY_SETTINGS, isTestKey, keyState, ON_DEMAND, printable} from './neo2-data.js';
 import type {Session} from './session.js';
 import {COMMANDS, type Command} from './wire/commands.js';
 import type {ResponseFrame} from './wire/frame.js';
@@ -21,13 +14,14 @@ import {hexByte, STATUS, statusOf} from './wire/status.js';
 /** The `type` by which the rules know this family of readers. */
 export const NEO2_TYPE = 'idtech_neo2';
 
-/** Milliseconds a contact card may take to be authenticated; the same figure the request names. */
-const CONTACT_WAIT_MS = 120_000;
+const NO_CHIP = {held: false, in_slot: false};
 
 /** An ID TECH reader of the NEO 2 family over a session. */
 export class Neo2Reader implements Reader {
   readonly address: string;
   readonly #session: Session;
+  /** The chip of the last read. */
+  #chip: Pick<Ended, 'held' | 'in_slot'> = NO_CHIP;
 
   constructor(address: string, session: Session) {
     this.address = address;
@@ -64,50 +58,28 @@ export class Neo2Reader implements Reader {
     onInput: (input: ReaderInput) => void,
     signal?: AbortSignal,
   ): Promise<CardAnswer> {
+    this.#chip = NO_CHIP;
     if (signal?.aborted === true) return {kind: 'no_card', reason: 'canceled'};
     // Proves the reader alive, and flushes a late answer of an earlier, canceled read.
     await this.#require(COMMANDS.ping);
-    onInput('present_card');
-    const activation = await activate(this.#session, {
-      command: COMMANDS.activate,
-      data: transactionRequest(request),
-      wait_ms: request.timeout_s * 1000,
-      onInput,
-      signal,
-    });
-    const started = activation.ended === 'answered' ? activation.answer : null;
-    const answer =
-      started !== null && isChipStarted(started.data)
-        ? await this.#authenticateContact(started, onInput, signal)
-        : conclude(activation, []);
-    if (answer.kind === 'card' && answer.card.read_method === 'contact_emv') onInput('remove_card');
-    return answer;
+    const ended = await hold(this.#session, request, onInput, signal);
+    this.#chip = ended;
+    this.#session.probe(!ended.held);
+    return ended.answer;
   }
 
-  async showResult(accepted: boolean): Promise<void> {
-    const result = Buffer.from([accepted ? 0 : 1]);
-    // Without the session's revival: a display that stays dark must not hold up a sale.
-    await this.#session.exclusively(() => this.#session.ask(COMMANDS.showResult, result)).catch(() => {});
+  async finish(outcome: SaleOutcome, onInput: (input: ReaderInput) => void): Promise<void> {
+    const {held, in_slot} = this.#chip;
+    this.#chip = NO_CHIP;
+    if (held) await letGo(this.#session, outcome);
+    this.#session.probe(true);
+    if (in_slot) tell(onInput, {display_message: 'remove_card', input_options: []});
+    const shown = outcome === 'authorized' || outcome === 'stored';
+    await mayFail(this.#session, COMMANDS.showResult, Buffer.from([shown ? 0 : 1]));
   }
 
   async close(): Promise<void> {
     await this.#session.close();
-  }
-
-  async #authenticateContact(
-    started: ResponseFrame,
-    onInput: (input: ReaderInput) => void,
-    signal: AbortSignal | undefined,
-  ): Promise<CardAnswer> {
-    onInput('wait');
-    const activation = await activate(this.#session, {
-      command: COMMANDS.authenticateContact,
-      data: contactRequest(CONTACT_WAIT_MS),
-      wait_ms: CONTACT_WAIT_MS,
-      onInput,
-      signal,
-    });
-    return conclude(activation, [started.data]);
   }
 
   /** Older firmware knows fewer settings: what it does not know it cannot be told, and needs no telling. */
@@ -121,20 +93,6 @@ export class Neo2Reader implements Reader {
     refuseFailure(command, response);
     return response;
   }
-}
-
-/** What a finished read means. After a cancel only a card that was already read still counts. */
-function conclude(activation: Activation, earlier: readonly Buffer[]): CardAnswer {
-  const {answer, ended} = activation;
-  if (ended === 'answered' && answer !== null) {
-    return decodeAnswer({status: answer.status, data: answer.data, earlier});
-  }
-  const reason = ended === 'timeout' ? 'timeout' : 'canceled';
-  if (answer !== null && ['ok', 'online'].includes(statusOf(answer.status).kind)) {
-    const late = decodeAnswer({status: answer.status, data: answer.data, earlier});
-    if (late.kind !== 'failed') return late;
-  }
-  return {kind: 'no_card', reason};
 }
 
 function refuseFailure(command: Command, response: ResponseFrame): void {

@@ -19,6 +19,7 @@ export class Session {
   readonly #decoder = new ResponseDecoder();
   #queue: Promise<unknown> = Promise.resolve();
   #probe: NodeJS.Timeout | undefined;
+  #probing = true;
 
   constructor(line: Line, timing: Partial<Timing> = {}) {
     this.timing = {...TIMING, ...timing};
@@ -103,6 +104,12 @@ export class Session {
     throw error;
   }
 
+  /** Whether the line is pinged when idle. Not while a chip waits for its host: any command would end that. */
+  probe(wanted: boolean): void {
+    this.#probing = wanted;
+    this.#scheduleProbe();
+  }
+
   /** Ends the session and releases the line. May be called twice. */
   async close(): Promise<void> {
     this.#end(new StowpayError('reader_not_connected', 'The reader was closed.'));
@@ -122,8 +129,8 @@ export class Session {
   }
 
   #scheduleProbe(): void {
-    if (this.inbox.closed !== undefined) return;
     clearTimeout(this.#probe);
+    if (this.inbox.closed !== undefined || !this.#probing) return;
     this.#probe = setTimeout(() => {
       this.exclusively(async () => {
         if ((await this.ask(COMMANDS.ping)).kind === 'timeout') await this.revive();

@@ -1,6 +1,6 @@
 import {createdPayment} from '../core/apply-payment.js';
 import {nextKey} from '../core/attempts.js';
-import type {CardAnswer, CardRead, ReaderInput} from '../core/card.js';
+import type {CardAnswer, CardRead} from '../core/card.js';
 import {
   checkSameOrder,
   decideAuthorize,
@@ -20,7 +20,8 @@ import {
   type PaymentIntent,
   toPaymentIntent,
 } from '../core/payment.js';
-import type {Journal, JsonObject, PaymentClaim, Reader} from '../core/ports.js';
+import type {Journal, JsonObject, PaymentClaim, Reader, SaleOutcome} from '../core/ports.js';
+import type {ReaderInput} from '../core/reader-input.js';
 import {type Refusal, refusalError, refuseAnswer} from '../core/rules.js';
 import type {Pairing} from '../core/state.js';
 import {checkReader, closeQuietly} from './connect.js';
@@ -65,10 +66,18 @@ export interface CollectRequest {
   readonly offline_behavior: OfflineBehavior;
   readonly metadata: Readonly<Record<string, string>>;
   readonly description: string | null;
-  /** How long to wait for a card. */
+  /** How long to wait for a card; who is asked to try again has a little longer. */
   readonly timeout_s: number;
-  readonly onInput?: (input: ReaderInput) => void;
+  /** Told what the customer should do, as it changes. */
+  readonly onInput?: (event: ReaderInputEvent) => void;
   readonly signal?: AbortSignal;
+}
+
+/** What the customer of a payment should do now. */
+export interface ReaderInputEvent extends ReaderInput {
+  readonly event: 'reader_input';
+  readonly at: string;
+  readonly local_id: string;
 }
 
 export interface Collected {
@@ -233,8 +242,45 @@ async function take(sale: Sale, created: Payment): Promise<PaymentIntent> {
   }
   const online = reach.kind === 'online' && payment.id !== null;
   await checkBeforeCard(sale, payment, online);
-  const card = await readCard(sale, payment);
-  return online ? authorize(sale, payment, card) : store(sale, payment, card);
+  return takeCard(sale, payment, online);
+}
+
+/**
+ * From asking for a card to the outcome. However it ends, the reader, a chip in it and the customer are told; whether
+ * that works changes nothing of the outcome, which is durable before.
+ */
+async function takeCard(sale: Sale, payment: Payment, online: boolean): Promise<PaymentIntent> {
+  const {parts, reader, request} = sale;
+  const {local_id} = payment;
+  const onInput = (input: ReaderInput): void => {
+    const at = new Date(parts.clock.now()).toISOString();
+    request.onInput?.({event: 'reader_input', at, local_id, ...input});
+  };
+  let outcome: SaleOutcome = 'not_taken';
+  try {
+    const card = await readCard(sale, payment, online, onInput);
+    const taken = await (online ? authorize(sale, payment, card) : store(sale, payment, card));
+    outcome = taken.state === 'accepted_offline' ? 'stored' : 'authorized';
+    return taken;
+  } catch (error) {
+    outcome = outcomeOf(error);
+    throw error;
+  } finally {
+    await reader.finish(outcome, onInput).catch(() => {});
+  }
+}
+
+function outcomeOf(error: unknown): SaleOutcome {
+  if (!(error instanceof StowpayError)) return 'unknown';
+  switch (error.code) {
+    case 'card_declined':
+      return 'declined';
+    case 'payment_in_doubt':
+    case 'journal_write_failed':
+      return 'unknown';
+    default:
+      return 'not_taken';
+  }
 }
 
 async function reachFor(sale: Sale, payment: Payment): Promise<Reach> {
@@ -274,7 +320,12 @@ async function checkBeforeCard(
   if (refusal !== null) await endWithRefusal(journal, payment, refusal);
 }
 
-async function readCard(sale: Sale, payment: Payment): Promise<CardRead> {
+async function readCard(
+  sale: Sale,
+  payment: Payment,
+  online: boolean,
+  onInput: (input: ReaderInput) => void,
+): Promise<CardRead> {
   const {reader, request, journal} = sale;
   const currency = currencyOf(payment.currency);
   const asked = {
@@ -282,10 +333,11 @@ async function readCard(sale: Sale, payment: Payment): Promise<CardRead> {
     currency: payment.currency,
     currency_numeric: currency.numeric,
     timeout_s: request.timeout_s,
+    stripe: online,
   };
   let answer: CardAnswer;
   try {
-    answer = await reader.collect(asked, request.onInput ?? (() => {}), request.signal);
+    answer = await reader.collect(asked, onInput, request.signal);
   } catch (error) {
     // The reader is gone or faulty; no card data is in hand, so no money can have moved.
     if (error instanceof StowpayError) await endWith(journal, payment, error);
@@ -299,7 +351,6 @@ async function readCard(sale: Sale, payment: Payment): Promise<CardRead> {
   const refusal = refuseAnswer(answer);
   if (refusal === null)
     throw new StowpayError('unexpected', 'The reader gave an answer that is neither card nor refusal.');
-  await reader.showResult(false);
   return endWithRefusal(journal, payment, refusal);
 }
 
@@ -307,7 +358,7 @@ const READ_INTERRUPTED = 'The card read was interrupted; no card was charged.';
 
 /** Stores what was read, or refuses it, in one decision under the journal's lock. */
 async function store(sale: Sale, payment: Payment, card: CardRead): Promise<PaymentIntent> {
-  const {parts, journal, reader, details, pairing} = sale;
+  const {parts, journal, details, pairing} = sale;
   const policy = parts.policy();
   const terms = {offline_enabled: pairing.configuration.offline_enabled, policy};
   const {result, payment: after} = await decideOn(journal, payment, (state, current) => {
@@ -316,7 +367,6 @@ async function store(sale: Sale, payment: Payment, card: CardRead): Promise<Paym
     const command = {payment: current, card, reader: details, confirm};
     return decideStoreOffline(state, command, terms, time, statesNow(journal));
   });
-  await reader.showResult(result.refusal === null);
   if (result.refusal !== null) throw withPayment(refusalError(result.refusal), after);
   return toPaymentIntent(after, after.state, card.cardholder_name);
 }
@@ -327,30 +377,25 @@ function confirmRequest({parts, details}: Sale, card: CardRead, storedAt: number
 
 /** Sends what was read at once. Falls back to storing it only if nothing can have left this machine. */
 async function authorize(sale: Sale, created: Payment, card: CardRead): Promise<PaymentIntent> {
-  const {parts, journal, reader, details} = sale;
+  const {parts, journal, details} = sale;
   const {result, payment: attempted} = await decideOn(journal, created, (state, payment) => {
     const {key} = nextKey(payment, 'confirm', parts.clock.now());
     const confirm = confirmRequest(sale, card, null);
     return decideAuthorize(state, {payment, card, reader: details, confirm, key}, timeNow(parts, state));
   });
-  if (result.refusal !== null) {
-    await reader.showResult(false);
-    throw withPayment(refusalError(result.refusal), attempted);
-  }
+  if (result.refusal !== null) throw withPayment(refusalError(result.refusal), attempted);
   const {payment, last} = await confirmAtApi(parts, journal, attempted);
   if (payment.state === 'authorizing' && payment.unresolved_confirms === 0) {
     // Surely nothing of it is on its way: it may be stored, or ended, without asking anybody.
     if (last?.kind === 'never_sent') return fallBack(sale, payment, card);
     if (last?.kind === 'stop') return endWith(journal, payment, credentialsError(last.error));
   }
-  await reader.showResult(payment.state === 'authorized' || payment.state === 'captured');
   return outcomeOnline(sale, payment, card);
 }
 
 async function fallBack(sale: Sale, payment: Payment, card: CardRead): Promise<PaymentIntent> {
   sale.parts.device.setNetwork('offline', new Date(sale.parts.clock.now()).toISOString());
   if (payment.offline_behavior !== 'require_online') return store(sale, payment, card);
-  await sale.reader.showResult(false);
   return endWith(sale.journal, payment, requireOnline(payment));
 }
 

@@ -1,6 +1,6 @@
 import {expect} from 'chai';
 import fc from 'fast-check';
-import type {CardAnswer, ReaderInput} from '../../../src/lib/core/card.js';
+import type {CardAnswer} from '../../../src/lib/core/card.js';
 import type {StowpayError} from '../../../src/lib/core/errors.js';
 import type {Reader} from '../../../src/lib/core/ports.js';
 import {readerOverLine} from '../../../src/lib/reader/open.js';
@@ -10,7 +10,7 @@ import {COMMANDS} from '../../../src/lib/reader/wire/commands.js';
 import {encodeResponse} from '../../../src/lib/reader/wire/frame.js';
 import {FAST, obedient, type Script, ScriptedLine} from './fake-line.js';
 
-const REQUEST = {amount: 1250, currency: 'usd', currency_numeric: '840', timeout_s: 2};
+const REQUEST = {amount: 1250, currency: 'usd', currency_numeric: '840', timeout_s: 2, stripe: true};
 const CARD =
   'E1DFEE120AFFFF9876543210E000015AA1084242CCCCCCCC42425AC110855A31E91D0641D4C0C681A30FD97A869F2701808407A0000000031010';
 const SILENT = (): void => {};
@@ -168,11 +168,11 @@ describe('a card read', () => {
   async function collect(
     script: Script,
     signal?: AbortSignal,
-  ): Promise<{answer: CardAnswer; inputs: ReaderInput[]; seen: string[]}> {
+  ): Promise<{answer: CardAnswer; inputs: string[]; seen: string[]}> {
     const {line, reader} = await open(script);
-    const inputs: ReaderInput[] = [];
+    const inputs: string[] = [];
     try {
-      const answer = await reader.collect(REQUEST, (input) => inputs.push(input), signal);
+      const answer = await reader.collect(REQUEST, (input) => inputs.push(input.display_message), signal);
       return {answer, inputs, seen: line.seen.slice(1)};
     } finally {
       await reader.close();
@@ -192,29 +192,42 @@ describe('a card read', () => {
     expect(answer).to.deep.equal({kind: 'no_card', reason: 'timeout'});
   });
 
-  it('tells the customer to wait at the first response, though the answer is in the same chunk', async () => {
+  it('tells the customer to wait when a card was seen, though the answer is in the same chunk', async () => {
     const script = obedient({
       '0240': (line) =>
         line.raw(
           Buffer.concat([
             encodeResponse({command: 2, status: 0x63, data: Buffer.alloc(0)}),
+            encodeResponse({command: 2, status: 0x0e, data: Buffer.from([0x01])}),
             encodeResponse({command: 2, status: 0x23, data: Buffer.from(CARD, 'hex')}),
           ]),
         ),
     });
     const {answer, inputs} = await collect(script);
     expect(answer.kind).to.equal('card');
-    expect(inputs).to.deep.equal(['present_card', 'wait']);
+    expect(inputs).to.deep.equal(['present_card', 'processing']);
   });
 
   it('lets a card that was seen take its time', async () => {
     const script = obedient({
       '0240': (line) => {
-        setTimeout(() => line.answer(0x02, 0x63), 70);
-        setTimeout(() => line.answer(0x02, 0x23, CARD), 115);
+        setTimeout(() => line.answer(0x02, 0x0e, '01'), 150);
+        setTimeout(() => line.answer(0x02, 0x23, CARD), 195);
       },
     });
     expect((await collect(script)).answer.kind).to.equal('card');
+  });
+
+  it('leaves the customer the whole time, though the reader says at once that it heard', async () => {
+    const script = obedient({
+      '0240': (line) => {
+        line.answer(0x02, 0x63);
+        setTimeout(() => line.answer(0x02, 0x23, CARD), 120);
+      },
+    });
+    const {answer, inputs} = await collect(script);
+    expect(answer.kind).to.equal('card');
+    expect(inputs, 'nobody was there yet').to.deep.equal(['present_card']);
   });
 
   it('has a started chip authenticated, over first responses of either command', async () => {
@@ -232,7 +245,7 @@ describe('a card read', () => {
     });
     const {answer, inputs, seen} = await collect(script);
     expect(answer.kind === 'card' && answer.card.read_method).to.equal('contact_emv');
-    expect(inputs).to.deep.equal(['present_card', 'wait', 'wait', 'wait', 'remove_card']);
+    expect(inputs).to.deep.equal(['present_card', 'processing']);
     expect(seen).to.deep.equal(['1801', '0240', '6011']);
   });
 
@@ -402,9 +415,9 @@ describe('the rest of the reader', () => {
 
   it('shows results without ever failing', async () => {
     const {line, reader} = await open(obedient({'0303': SILENT}));
-    await reader.showResult(true);
+    await reader.finish('stored', () => {});
     await reader.close();
-    await reader.showResult(false);
+    await reader.finish('not_taken', () => {});
     expect(line.seen).to.deep.equal(['1801', '0303']);
     expect(await code(reader.identify())).to.equal('reader_not_connected');
   });

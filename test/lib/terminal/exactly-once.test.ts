@@ -409,7 +409,7 @@ describe('exactly once', () => {
         description: null,
         timeout_s: 5,
         onInput: (input) => {
-          if (input === 'present_card') till.network.set(false);
+          if (input.display_message === 'present_card') till.network.set(false);
         },
       });
       const {payment} = await done;
@@ -438,7 +438,7 @@ describe('exactly once', () => {
           description: null,
           timeout_s: 5,
           onInput: (input) => {
-            if (input === 'present_card') till.network.set(false);
+            if (input.display_message === 'present_card') till.network.set(false);
           },
         }),
       );

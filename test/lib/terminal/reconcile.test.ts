@@ -161,7 +161,7 @@ describe('reconcile', () => {
         terminal.collect({
           ...SALE,
           onInput: (input) => {
-            if (input === 'present_card') till.network.set(false);
+            if (input.display_message === 'present_card') till.network.set(false);
           },
         }),
       );
@@ -214,7 +214,7 @@ describe('reconcile', () => {
         terminal.collect({
           ...SALE,
           onInput: (input) => {
-            if (input === 'present_card') till.network.set(false);
+            if (input.display_message === 'present_card') till.network.set(false);
           },
         }),
       );
@@ -329,7 +329,7 @@ describe('reconcile', () => {
         terminal.collect({
           ...SALE,
           onInput: (input) => {
-            if (input === 'present_card') old = backup(till);
+            if (input.display_message === 'present_card') old = backup(till);
           },
         }),
       );

@@ -22,7 +22,9 @@ export const COMMANDS = {
   getDate: {name: 'get date', command: 0x25, sub: 0x04, timeout_ms: 2000},
   setConfiguration: {name: 'set configuration', command: 0x04, sub: 0x00, timeout_ms: 2000},
   activate: {name: 'activate transaction', command: 0x02, sub: 0x40, timeout_ms: 0},
+  startContact: {name: 'start contact card', command: 0x60, sub: 0x10, timeout_ms: 0},
   authenticateContact: {name: 'authenticate contact card', command: 0x60, sub: 0x11, timeout_ms: 0},
+  completeContact: {name: 'apply host answer to contact card', command: 0x60, sub: 0x12, timeout_ms: 5000},
   cancel: {name: 'cancel', command: 0x05, sub: 0x01, timeout_ms: 5000},
   showResult: {name: 'show result', command: 0x03, sub: 0x03, timeout_ms: 2000},
 } as const satisfies Record<string, Command>;

@@ -26,6 +26,8 @@ export interface Status {
 
 export const STATUS = {
   ok: 0x00,
+  wrongParameter: 0x05,
+  unsupportedParameter: 0x06,
   timeout: 0x08,
   failed: 0x0a,
   notAllowed: 0x0b,

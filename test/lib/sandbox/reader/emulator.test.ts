@@ -11,7 +11,7 @@ import {memoryCable} from '../../../../src/lib/sandbox/reader/cable.js';
 import {attachEmulator, type EmulatorOptions} from '../../../../src/lib/sandbox/reader/emulator.js';
 import {memoryWorld} from '../../../../src/lib/sandbox/reader/world.js';
 
-const REQUEST = {amount: 1250, currency: 'usd', currency_numeric: '840', timeout_s: 1};
+const REQUEST = {amount: 1250, currency: 'usd', currency_numeric: '840', timeout_s: 1, stripe: true};
 const QUICK: EmulatorOptions = {card_delay_ms: 2, frame_delay_ms: 1};
 
 type World = ReturnType<typeof memoryWorld>;
@@ -26,7 +26,9 @@ async function reader(world: World = memoryWorld(), options: EmulatorOptions = Q
 
 async function present(behavior: Behavior, pan?: string): Promise<CardAnswer> {
   const world = memoryWorld();
-  world.cards.push(pan === undefined ? {behavior} : {behavior, pan});
+  const card = pan === undefined ? {behavior} : {behavior, pan};
+  // The same card as often as it is asked for.
+  world.cards.push(card, card, card, card, card);
   const opened = await reader(world);
   try {
     return await opened.collect(REQUEST, () => {});
@@ -70,7 +72,7 @@ describe('the emulated reader and the driver', () => {
     chip_seated_late: 'contact_emv arqc none',
     chip_unreadable: 'failed use_magstripe',
     torn: 'failed torn',
-    see_phone: 'failed card_error',
+    see_phone: 'failed see_phone',
     use_other_interface: 'failed use_other_interface',
     unsupported: 'failed card_unsupported',
     reader_says_expired: 'failed card_expired',

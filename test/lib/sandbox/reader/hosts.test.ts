@@ -21,7 +21,7 @@ import vectors from '../../../fixtures/reader-vectors.json' with {type: 'json'};
 import {requireSocat} from '../../../support/socat.js';
 import {attachVectorPeer} from '../../../support/vector-peer.js';
 
-const REQUEST = {amount: 1250, currency: 'usd', currency_numeric: '840', timeout_s: 1};
+const REQUEST = {amount: 1250, currency: 'usd', currency_numeric: '840', timeout_s: 1, stripe: true};
 const QUICK = {card_delay_ms: 2, frame_delay_ms: 1};
 
 let dir: string;
@@ -166,7 +166,7 @@ describe('a reader on a pseudo terminal', () => {
       const reader = await openReader(served.address);
       await reader.prepare(new Date());
       expect(await sell(reader)).to.equal(expected);
-      await reader.showResult(true);
+      await reader.finish('stored', () => {});
       await reader.close();
     }
     await served.close();
