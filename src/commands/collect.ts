@@ -1,6 +1,6 @@
 import {Args, Flags} from '@oclif/core';
 import {type Answer, type Run, StowpayCommand} from '../lib/cli/base-command.js';
-import {inputText} from '../lib/cli/input-text.js';
+import {inputLines} from '../lib/cli/input-lines.js';
 import {parseMetadata} from '../lib/cli/metadata.js';
 import {cardText} from '../lib/cli/payment-text.js';
 import {StowpayError} from '../lib/core/errors.js';
@@ -21,6 +21,7 @@ export default class Collect extends StowpayCommand {
   static override examples = [
     '<%= config.bin %> <%= command.id %> 12.50 usd --reference order-1017',
     '<%= config.bin %> <%= command.id %> --minor 1250 usd --reference order-1017 --json',
+    '<%= config.bin %> <%= command.id %> 12.50 usd --reference order-1017 --json --watch',
   ];
   static override args = {
     amount: Args.string({description: 'Decimal amount as a person writes it, e.g. 12.50.'}),
@@ -52,7 +53,15 @@ export default class Collect extends StowpayCommand {
       helpValue: 'KEY=VALUE',
     }),
     description: Flags.string({description: 'Kept with the payment.'}),
-    timeout: Flags.integer({description: 'Seconds to wait for a card.', default: 60, min: 1, max: 240}),
+    timeout: Flags.integer({
+      description: 'Seconds to wait for a card. Whoever is asked to try again has 15 more.',
+      default: 60,
+      min: 1,
+      max: 240,
+    }),
+    watch: Flags.boolean({
+      description: 'With --json: what the customer should do, one event a line, before the one object.',
+    }),
   };
 
   protected async answer({terminal, signal, note, json}: Run): Promise<Answer> {
@@ -71,9 +80,7 @@ export default class Collect extends StowpayCommand {
       metadata: parseMetadata(flags.metadata ?? []),
       description: flags.description ?? null,
       timeout_s: flags.timeout,
-      onInput: (input) => {
-        if (!json) note(inputText(input));
-      },
+      onInput: inputLines(json, flags.watch === true),
       signal,
     });
     const again = fresh

@@ -284,7 +284,8 @@ function readerOpener(directory: string, sandbox: boolean): OpenReader {
     }
     const {simLine} = await import('./sandbox/reader/sim.js');
     const line = await whenFree(() => simLine(join(sandboxDirectory(directory), 'reader')), signal);
-    return readerOverLine(line, address, signal);
+    // Nobody holds an emulated card: the next one is there when it is asked for.
+    return readerOverLine(line, address, signal, {retry_pause: 0});
   };
 }
 

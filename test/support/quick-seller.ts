@@ -39,7 +39,9 @@ export function quickSeller(directory: string, origin: string, clock: Clock = sy
     device: new FileDevice(disk, directory),
     gateway,
     openReader: (address: string, signal?: AbortSignal) =>
-      readerOverLine(simLine(reader, {card_delay_ms: 0, frame_delay_ms: 0}), address, signal),
+      readerOverLine(simLine(reader, {card_delay_ms: 0, frame_delay_ms: 0}), address, signal, {
+        retry_pause: 0,
+      }),
     policy: sandboxPolicy,
     clock,
     random: (count: number) => crypto.getRandomValues(new Uint8Array(count)),

@@ -103,13 +103,11 @@ export type CardFailure =
   | 'tap_again'
   /** The phone wants its holder to look at it first. */
   | 'see_phone'
-  /** A stripe, or a card read like one, where none is taken. What it held was dropped. */
-  | 'stripe_not_taken'
   | 'authentication_failed'
   | 'verification_failed'
   | 'restricted'
   | 'torn'
-  /** A stripe was read, or the reader asks for one. */
+  /** A stripe was read, or a card like one, where none is taken; what it held was dropped. Or it could not be read. */
   | 'magnetic_stripe'
   | 'missing_emv_data'
   /** Encrypted, but so that nobody could open it later. */

@@ -101,11 +101,6 @@ const FAILURES: Readonly<Record<CardFailure, readonly [ErrorCode, string, string
     'The phone asked its holder for consent and was not held to the reader again.',
     'Ask the customer to look at the phone, then to tap again.',
   ],
-  stripe_not_taken: [
-    'card_swipe_not_available',
-    'Magnetic stripe data is never taken offline: it is easily forged.',
-    'Ask the customer to insert or tap a chip card.',
-  ],
   authentication_failed: ['card_unusable', 'The card could not be authenticated.', OTHER_CARD],
   verification_failed: ['card_unusable', 'The cardholder could not be verified.', OTHER_CARD],
   restricted: ['card_unusable', 'The card may not be used for this.', OTHER_CARD],

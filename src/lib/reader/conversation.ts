@@ -41,6 +41,7 @@ export async function hold(
 ): Promise<Ended> {
   const start = performance.now();
   let started: Buffer | null = null;
+  let failures = 0;
   let step = begin({timeout_ms: request.timeout_s * 1000, stripe: request.stripe});
   const go = (happening: Happening): Step => {
     const {scale} = session.timing;
@@ -55,6 +56,10 @@ export async function hold(
     for (;;) {
       for (const input of step.say) onInput(input);
       const {state} = step;
+      if (state.kind === 'reading' && state.failures.length > failures) {
+        failures = state.failures.length;
+        await pause(session.timing.retry_pause, signal);
+      }
       if (state.kind === 'ended') return state;
       if (state.kind === 'stuck') throw new Error('a refused read was not refused by its answer');
       const asked = commandOf(state, request);
@@ -69,6 +74,19 @@ export async function hold(
     if (abandoned) await mayFail(session, COMMANDS.cancel);
     throw error;
   }
+}
+
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal?.addEventListener('abort', end, {once: true});
+    if (signal?.aborted === true) end();
+  });
 }
 
 /** Nothing is begun any more after an abort; a chip that was started is let go of. */

@@ -13,7 +13,7 @@ export interface Terms {
 }
 
 /** Nobody is asked for a card more often than this in one dialogue. */
-export const MOST_CARDS = 5;
+export const MOST_CARDS = 8;
 /** Whoever is asked to try again has this long, even at the end of the time. */
 const RETRY_MS = 15_000;
 /** So long after the time is over nobody is asked again. */
@@ -163,7 +163,7 @@ function judge(state: Reading | Authenticating, answer: CardAnswer, elapsed_ms: 
       if (isStripe(read_method) && !state.terms.stripe)
         return retry(state, stripeNotTaken(answer), elapsed_ms);
       const in_slot = inside || read_method === 'contact_emv';
-      return end(answer, {held: inside && cryptogram === 'arqc', in_slot});
+      return end(answer, {held: inside && cryptogram !== 'tc' && cryptogram !== 'aac', in_slot});
     }
   }
 }
@@ -190,7 +190,7 @@ function isStripe(method: string): boolean {
 /** What was on the stripe is forgotten here. */
 function stripeNotTaken({card}: Extract<CardAnswer, {kind: 'card'}>): Failed {
   const {brand, last4, read_method} = card;
-  return {kind: 'failed', reason: 'stripe_not_taken', brand, last4, technical: `read as ${read_method}`};
+  return {kind: 'failed', reason: 'magnetic_stripe', brand, last4, technical: `read as ${read_method}`};
 }
 
 /** The reader cannot know why a stripe is swiped that it was asked for alone. */
@@ -206,7 +206,9 @@ function retry(state: Reading | Authenticating, failed: Failed, elapsed_ms: numb
   const failures = [...state.failures, failed];
   const advice = adviceFor(state, failed.reason);
   const over = failures.length >= MOST_CARDS || elapsed_ms >= terms.timeout_ms + OVERTIME_MS;
-  if (advice === null || over) return end(lastOf(failures), {held: false, in_slot: inside});
+  // A reader that gave no reason of its own may still have the chip wait.
+  const held = inside && (failed.reason === 'missing_emv_data' || failed.reason === 'unusable_encryption');
+  if (advice === null || over) return end(lastOf(failures), {held, in_slot: inside});
   const past: Past = {terms, failures, barred: [...barred, ...(advice.bars ?? [])], knows_start};
   const ways = (advice.ways ?? ALL_WAYS).filter((way) => !past.barred.includes(way));
   if (!ways.some((way) => mayBeUsed(way, terms)))
@@ -257,7 +259,6 @@ interface Advice {
 
 const AGAIN: Advice = {message: 'retry_card'};
 const OTHER_CARD: Advice = {message: 'try_another_card'};
-const OTHER_WAY = ['contact', 'contactless'] as const;
 
 /** What a customer can do about it; null where nothing helps, or nothing should. */
 function adviceFor(state: Reading | Authenticating, reason: CardFailure): Advice | null {
@@ -269,7 +270,8 @@ function adviceFor(state: Reading | Authenticating, reason: CardFailure): Advice
     case 'tap_again':
       return inside ? {message: 'card_removed_too_early'} : AGAIN;
     case 'missing_emv_data':
-      return AGAIN;
+      // What a started chip did not give it will not give: it waits for its host.
+      return inside ? null : AGAIN;
     case 'see_phone':
       return {message: 'check_mobile_device'};
     case 'collision':
@@ -282,8 +284,8 @@ function adviceFor(state: Reading | Authenticating, reason: CardFailure): Advice
       return {message: 'try_another_read_method', ways: inside ? ['contactless'] : ['contact']};
     case 'use_magstripe':
       return state.terms.stripe ? {message: 'swipe_card', ways: ['swipe'], fallback: true} : OTHER_CARD;
-    case 'stripe_not_taken':
-      return {message: 'try_another_read_method', ways: [...OTHER_WAY, 'swipe']};
+    case 'magnetic_stripe':
+      return state.terms.stripe ? AGAIN : {message: 'try_another_read_method'};
     case 'use_another_card':
     case 'card_blocked':
     case 'card_expired':

@@ -10,6 +10,8 @@ export interface Timing {
   readonly card_grace: number;
   /** Ping when nothing was said for so long: a dead port may otherwise never be noticed. */
   readonly idle_probe: number;
+  /** Between telling a customer to try again and looking for a card: what is held there wrongly is held there still. */
+  readonly retry_pause: number;
 }
 
 export const TIMING: Timing = {
@@ -18,4 +20,5 @@ export const TIMING: Timing = {
   late_answer: 500,
   card_grace: 15_000,
   idle_probe: 10_000,
+  retry_pause: 1000,
 };

@@ -10,6 +10,7 @@ export const FAST: Partial<Timing> = {
   late_answer: 20,
   card_grace: 60,
   idle_probe: 1_000_000,
+  retry_pause: 1,
 };
 
 /** What a scripted reader does on a command, by its `CCSS` code. */

@@ -2,6 +2,7 @@ import {expect} from 'chai';
 import type {CardAnswer} from '../../../../src/lib/core/card.js';
 import type {StowpayError} from '../../../../src/lib/core/errors.js';
 import type {Reader} from '../../../../src/lib/core/ports.js';
+import {MOST_CARDS} from '../../../../src/lib/reader/dialogue.js';
 import {readerOverLine} from '../../../../src/lib/reader/open.js';
 import {encodeCommand, ResponseDecoder, type ResponseFrame} from '../../../../src/lib/reader/wire/frame.js';
 import {TEST_CARDS} from '../../../../src/lib/sandbox/cards.js';
@@ -19,7 +20,7 @@ type World = ReturnType<typeof memoryWorld>;
 async function reader(world: World = memoryWorld(), options: EmulatorOptions = QUICK): Promise<Reader> {
   const [host, far] = memoryCable();
   attachEmulator(far, world, options);
-  const opened = await readerOverLine(host, 'memory:', undefined, {late_answer: 60});
+  const opened = await readerOverLine(host, 'memory:', undefined, {late_answer: 60, retry_pause: 0});
   await opened.prepare(new Date());
   return opened;
 }
@@ -28,7 +29,7 @@ async function present(behavior: Behavior, pan?: string): Promise<CardAnswer> {
   const world = memoryWorld();
   const card = pan === undefined ? {behavior} : {behavior, pan};
   // The same card as often as it is asked for.
-  world.cards.push(card, card, card, card, card);
+  world.cards.push(...Array.from({length: MOST_CARDS}, () => card));
   const opened = await reader(world);
   try {
     return await opened.collect(REQUEST, () => {});
