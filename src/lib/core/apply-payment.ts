@@ -76,9 +76,12 @@ export function createdPayment(record: JournalRecord & {type: 'payment.created'}
 
 /** The payment after one of its records. Total: see `apply`. */
 export function foldPayment(payment: Payment, record: JournalRecord & PaymentEvent): Payment {
-  const after: Payment = {...afterEvent(payment, record), updated_at: record.at};
-  const released = after.private_data === 'present' && closesPayment(after.state);
-  return released ? {...after, private_data: 'released'} : after;
+  const changed = afterEvent(payment, record);
+  // Many are made: a copy that nobody else has seen yet is finished in place.
+  const after: {-readonly [K in keyof Payment]: Payment[K]} = changed === payment ? {...payment} : changed;
+  after.updated_at = record.at;
+  if (after.private_data === 'present' && closesPayment(after.state)) after.private_data = 'released';
+  return after;
 }
 
 /** Reasons to be set aside that mean that more was done for a payment than its records tell. */

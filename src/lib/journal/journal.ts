@@ -26,7 +26,7 @@ import {
   writeFailed,
 } from './damage.js';
 import {encodeCommit, recordOf} from './encode.js';
-import {countStaying, dropClosed, emptyFold, type Fold, placeRecord} from './fold.js';
+import {countStaying, dropClosed, emptyFold, type Fold, type PrivatePlace, placeRecord} from './fold.js';
 import {requireJournal} from './genesis.js';
 import {readHistory} from './history.js';
 import {type DeviceKeys, readKeys} from './keys.js';
@@ -74,6 +74,12 @@ const LONG_TAIL = {part: 8, ofPayment: 1};
  * a newer checkpoint; else the index is made anew from the journal; else there is nothing left to try.
  */
 const REMEDIES = ['newer', 'anew', 'none'] as const;
+
+/** What stands where a private part was written. */
+type FoundPrivate =
+  | {readonly kind: 'whole'; readonly data: PrivateData}
+  | {readonly kind: 'blank'}
+  | {readonly kind: 'altered'};
 
 interface Waiting {
   readonly decide: (state: State) => Decision<unknown>;
@@ -164,20 +170,28 @@ export class FileJournal implements Journal {
   }
 
   async privateData(localId: string): Promise<PrivateData | null> {
+    const near = this.#shown?.privates.get(localId);
+    // It proves itself: where it is known to stand nothing else is asked.
+    const known = near === undefined ? null : this.#privateAt(near);
+    if (known?.kind === 'whole') return known.data;
     await this.view();
     const place = this.#shown?.privates.get(localId);
     if (place === undefined) return null;
-    const end = place.start + place.length;
+    const found = this.#privateAt(place);
+    if (found.kind === 'whole') return found.data;
+    if (found.kind === 'blank') return null;
+    const reason = `the sealed card data of ${localId} was altered`;
+    throw damagedError(damageAt(this.#storage, this.#directory, place.segment, place.start, reason));
+  }
+
+  #privateAt({segment, start, length, seq, digest}: PrivatePlace): FoundPrivate {
     const {bytes} = onDisk(this.#directory, () =>
-      readSegment(this.#storage, this.#directory, place.segment, place.start, end),
+      readSegment(this.#storage, this.#directory, segment, start, start + length),
     );
-    if (isBlank(bytes)) return null;
+    if (isBlank(bytes)) return {kind: 'blank'};
     const base64 = bytes.toString('latin1');
-    if (privateDigest(this.#keys.privateDigest, place.seq, base64) !== place.digest) {
-      const reason = `the sealed card data of ${localId} was altered`;
-      throw damagedError(damageAt(this.#storage, this.#directory, place.segment, place.start, reason));
-    }
-    return JSON.parse(Buffer.from(base64, 'base64').toString('utf8')) as PrivateData;
+    if (privateDigest(this.#keys.privateDigest, seq, base64) !== digest) return {kind: 'altered'};
+    return {kind: 'whole', data: JSON.parse(Buffer.from(base64, 'base64').toString('utf8')) as PrivateData};
   }
 
   async story(localId: string): Promise<readonly JournalRecord[]> {
@@ -395,7 +409,13 @@ export class FileJournal implements Journal {
 
   #redact(): void {
     const fold = this.#fold;
-    if (fold !== null) this.#redacting(() => redactClosed(this.#storage, this.#directory, fold));
+    if (fold === null || fold.redactable.size === 0) return;
+    this.#redacting(() => this.#redactClosed(fold));
+  }
+
+  #redactClosed(fold: Fold): void {
+    if (fold.redactable.size === 0) return;
+    redactClosed(this.#storage, this.#directory, fold, this.#writer.file(fold.position.segment));
   }
 
   /** The records are durable and told; a fault here only stops this process from writing more. */
@@ -467,6 +487,7 @@ export class FileJournal implements Journal {
       if (newest && !replaced) {
         if (this.#mark.isOwn) this.#writer.trim(fold.position);
         this.#checkpoint((one) => one.tail >= Math.max(long, countStaying(one) * ofPayment));
+        if (this.#fold !== null) syncBlanks(this.#storage, this.#directory, this.#fold);
       }
     } catch {
       // The mark could not be read: the next process will say so.
@@ -591,7 +612,7 @@ export class FileJournal implements Journal {
     if (this.#isCloned(fold)) throw clonedError();
     try {
       const recovered = this.#recover(fold, mark === null, tear === null ? 'unacknowledged' : 'tear');
-      redactClosed(this.#storage, this.#directory, fold);
+      this.#redactClosed(fold);
       return recovered;
     } catch (error) {
       // As final as a failed write of a record: a second try may succeed without anything being on the disk.

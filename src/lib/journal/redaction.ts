@@ -1,25 +1,36 @@
 import {join} from 'node:path';
-import type {Storage} from '../storage/storage.js';
+import type {Storage, StorageFile} from '../storage/storage.js';
 import type {Fold} from './fold.js';
 import {blank, isBlank} from './line.js';
 
 /**
- * Blanks the sealed data of payments whose closing record is durable, in place and synced.
+ * Blanks the sealed data of payments whose closing record is durable, in place. In the active segment the next commit
+ * syncs it, or the next checkpoint, or the end of the process; in another segment it is synced here.
  * Call it under the lock. A crash in the middle is finished by the next writer: the bytes tell.
+ * @param active the segment the position of the fold is in, open
  */
-export function redactClosed(storage: Storage, directory: string, fold: Fold): void {
+export function redactClosed(storage: Storage, directory: string, fold: Fold, active: StorageFile): void {
+  if (fold.redactable.size === 0) return;
   const bySegment = new Map<string, string[]>();
   for (const payment of fold.redactable) {
     const segment = fold.privates.get(payment)?.segment;
     if (segment !== undefined) bySegment.set(segment, [...(bySegment.get(segment) ?? []), payment]);
   }
-  for (const [segment, payments] of bySegment) redactSegment(storage, directory, segment, fold, payments);
+  for (const [segment, payments] of bySegment) {
+    // Blank already: whoever did it may have died before the sync.
+    if (segment === fold.position.segment) {
+      blankIn(active, fold, payments);
+      fold.unsynced.add(segment);
+    } else if (blankSynced(storage, join(directory, segment), fold, payments)) fold.unsynced.delete(segment);
+    else fold.unsynced.add(segment);
+    for (const payment of payments) fold.privates.delete(payment);
+  }
   fold.redactable.clear();
 }
 
 /**
- * Makes durable what other processes blanked. Call it before a checkpoint lets go of those payments: from then on
- * nobody looks at their bytes again, and a power cut must not bring them back.
+ * Makes durable what was blanked, also by other processes. Call it before a checkpoint lets go of those payments: from
+ * then on nobody looks at their bytes again, and a power cut must not bring them back.
  */
 export function syncBlanks(storage: Storage, directory: string, fold: Fold): void {
   for (const segment of fold.unsynced) {
@@ -33,30 +44,25 @@ export function syncBlanks(storage: Storage, directory: string, fold: Fold): voi
   fold.unsynced.clear();
 }
 
-function redactSegment(
-  storage: Storage,
-  directory: string,
-  segment: string,
-  fold: Fold,
-  payments: readonly string[],
-): void {
-  const file = storage.open(join(directory, segment));
+/** True when there was something to blank; it is durable then. */
+function blankSynced(storage: Storage, path: string, fold: Fold, payments: readonly string[]): boolean {
+  const file = storage.open(path);
   try {
-    let changed = false;
-    for (const payment of payments) {
-      const place = fold.privates.get(payment);
-      if (place === undefined) continue;
-      if (!isBlank(file.read(place.start, place.length))) {
-        file.write(place.start, blank(place.length));
-        changed = true;
-      }
-    }
+    const changed = blankIn(file, fold, payments);
     if (changed) file.sync();
-    // Blank already: whoever did it may have died before the sync.
-    if (changed) fold.unsynced.delete(segment);
-    else fold.unsynced.add(segment);
-    for (const payment of payments) fold.privates.delete(payment);
+    return changed;
   } finally {
     file.close();
   }
+}
+
+function blankIn(file: StorageFile, fold: Fold, payments: readonly string[]): boolean {
+  let changed = false;
+  for (const payment of payments) {
+    const place = fold.privates.get(payment);
+    if (place === undefined || isBlank(file.read(place.start, place.length))) continue;
+    file.write(place.start, blank(place.length));
+    changed = true;
+  }
+  return changed;
 }

@@ -21,7 +21,8 @@ export interface Crew<P, R> {
   skip(payment: P): R | null;
   /** What becomes of a payment that the work did not come to. */
   left(payment: P, lost: Failure): R;
-  readonly onResult: (result: R) => void;
+  /** @param last the last outcome of the API; null when nothing had to be asked */
+  readonly onResult: (result: R, payment: P, last: Outcome<unknown> | null) => void;
   readonly signal: AbortSignal | undefined;
   /** What came meanwhile. Asked now and then while the last ones take their time, so that nothing waits behind them. */
   more?(): Promise<readonly P[]>;
@@ -90,9 +91,9 @@ class Work<P, R> {
       const index = this.#next;
       const payment = this.#payments[index] as P;
       this.#next += 1;
-      const result = this.#withoutActing(payment) ?? (await this.#act(payment));
+      const {result, last} = this.#withoutActing(payment) ?? (await this.#act(payment));
       this.results[index] = result;
-      this.#crew.onResult(result);
+      this.#crew.onResult(result, payment, last);
       if (this.#inHand === 0 && this.#next >= this.#payments.length) this.#done.abort();
     }
   }
@@ -110,20 +111,20 @@ class Work<P, R> {
     this.#looking = null;
   }
 
-  #withoutActing(payment: P): R | null {
-    const skipped = this.#crew.skip(payment);
-    if (skipped !== null) return skipped;
-    return this.lost === null ? null : this.#crew.left(payment, this.lost);
+  #withoutActing(payment: P): {readonly result: R; readonly last: null} | null {
+    const result =
+      this.#crew.skip(payment) ?? (this.lost === null ? null : this.#crew.left(payment, this.lost));
+    return result === null ? null : {result, last: null};
   }
 
-  async #act(payment: P): Promise<R> {
+  async #act(payment: P): Promise<Pick<Acted<R>, 'result' | 'last'>> {
     this.#inHand += 1;
     const {result, last, lost} = await this.#crew.act(payment).finally(() => {
       this.#inHand -= 1;
     });
     this.lost ??= lost;
     if (last !== null && isSuspect(last) && this.lost === null) this.#probing ??= this.#probe();
-    return result;
+    return {result, last};
   }
 
   async #probe(): Promise<void> {

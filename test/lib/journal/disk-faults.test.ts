@@ -27,7 +27,7 @@ describe('journal on a failing disk', () => {
     await initialiseJournal(storage, directory, clock, 'machine');
   });
 
-  it('syncs exactly once for a commit, and once more for a blanking', async () => {
+  it('syncs exactly once for a commit, also where it blanks: the next one or the end syncs that', async () => {
     const journal = open();
     await write(journal, createdEvent('pay_A'), storedEvent('pay_A'));
     storage.log();
@@ -38,9 +38,15 @@ describe('journal on a failing disk', () => {
       'write 000000000001.jsonl',
       'sync 000000000001.jsonl',
       'write 000000000001.jsonl',
+    ]);
+    await write(journal, declinedEvent('pay_A'));
+    expect(storage.log()).to.deep.equal([
+      'write 000000000001.jsonl',
       'sync 000000000001.jsonl',
+      'write 000000000001.jsonl',
     ]);
     journal.close();
+    expect(storage.log()).to.deep.equal(['sync 000000000001.jsonl']);
   });
 
   it('syncs once for a hundred who wait', async () => {

@@ -66,7 +66,7 @@ describe('a confirm that was lost and arrives late', () => {
 
   it('cannot charge an order again whose network went in between', async () => {
     let till: Till | undefined;
-    const fate = confirms({late_ms: 2500});
+    const fate = confirms({late_ms: 4000});
     let looks = 0;
     till = await openTill(undefined, (hit) => {
       if (isLook(hit) && ++looks === 1) setTimeout(() => till?.network.set(false), 0);

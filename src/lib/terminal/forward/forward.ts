@@ -4,7 +4,7 @@ import {IN_RUN} from '../../core/retry.js';
 import {healthyState, type Parts, statesNow} from '../parts.js';
 import {inRounds} from '../rounds.js';
 import {leftoversOf, sweep} from '../sweep.js';
-import {Forwarder, mayFollow} from './forwarder.js';
+import {Forwarder} from './forwarder.js';
 import {paced} from './pace.js';
 import {
   type Ending,
@@ -106,7 +106,9 @@ async function sendNow(
   const lost = await inRounds(payments, schedule, signal, async (due) => {
     const pass = await forwarder.pass(due);
     foreign ??= pass.foreign;
-    const again = new Set(pass.visits.filter(mayFollow).map(({payment}) => payment.local_id));
+    const again = new Set(
+      pass.visits.filter(({mayFollow}) => mayFollow).map(({item}) => item.payment.local_id),
+    );
     return {again, lost: pass.lost};
   });
   const told = payments.flatMap(({local_id}) => items.get(local_id) ?? []);

@@ -1,14 +1,14 @@
 import {type Moment, mustLookFirst} from '../../core/look-first.js';
 import type {Payment} from '../../core/payment.js';
-import type {Journal} from '../../core/ports.js';
-import {askedPause, mayRepeat} from '../../core/retry.js';
+import type {Journal, Outcome} from '../../core/ports.js';
+import {askedPause} from '../../core/retry.js';
 import {rfc3339} from '../../core/time.js';
 import {leftoverIntents} from '../leftovers.js';
 import {type Online, reachApi} from '../network.js';
 import type {Parts} from '../parts.js';
 import {reachableFailure} from './reachable.js';
 import {type Failure, type ForwardItem, failure, left} from './result.js';
-import {interruption, type RoundVisit, runRound} from './round.js';
+import {interruption, type RoundVisit, runRound, untried} from './round.js';
 import type {Schedule} from './schedule.js';
 
 export interface ForwarderOptions {
@@ -71,9 +71,9 @@ export class Forwarder {
     const free = payments.filter((payment) => !blocked.has(payment.local_id));
     const known = new Map([...this.#known].filter((one): one is [string, string] => one[1] !== null));
     const inHand = new Set(free.map(({local_id}) => local_id));
-    const onVisit = (visited: RoundVisit): void => {
-      inHand.delete(visited.payment.local_id);
-      this.#reschedule(visited);
+    const onVisit = (visited: RoundVisit, seen: Payment, last: Outcome<unknown> | null): void => {
+      inHand.delete(seen.local_id);
+      this.#reschedule(visited, seen, last);
       onItem(visited.item);
     };
     const request = {binding: reach.binding, known, named, signal, onVisit};
@@ -146,7 +146,7 @@ export class Forwarder {
     return payments.map((payment) => {
       const item = left(this.#journal, payment, reason);
       this.#options.onItem(item);
-      return {payment, item, last: null, tried: false, foreign: false};
+      return untried(item);
     });
   }
 
@@ -167,13 +167,11 @@ export class Forwarder {
     return {ms, boot: clock.boot, mono: clock.mono()};
   }
 
-  #reschedule({
-    payment: {local_id, soft_declines: softDeclines},
-    item,
-    last,
-    tried,
-    foreign,
-  }: RoundVisit): void {
+  #reschedule(
+    {item, tried, foreign}: RoundVisit,
+    {local_id, soft_declines: softDeclines}: Payment,
+    last: Outcome<unknown> | null,
+  ): void {
     const {schedule} = this.#options;
     if (foreign) {
       schedule.finished(local_id);
@@ -204,11 +202,4 @@ export class Forwarder {
         schedule.forget(local_id);
     }
   }
-}
-
-/** True when this visit may be followed by another one in the same run. */
-export function mayFollow({item, last, tried}: RoundVisit): boolean {
-  return (
-    tried && last !== null && mayRepeat(last) && (item.outcome === 'left' || item.outcome === 'in_doubt')
-  );
 }

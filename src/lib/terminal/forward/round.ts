@@ -1,10 +1,10 @@
 import type {StowpayError} from '../../core/errors.js';
 import type {Binding, Payment} from '../../core/payment.js';
-import type {Journal} from '../../core/ports.js';
+import type {Journal, Outcome} from '../../core/ports.js';
+import {mayRepeat} from '../../core/retry.js';
 import {workThrough} from '../crew.js';
 import {checkBinding} from '../network.js';
 import {type Parts, statesNow} from '../parts.js';
-import type {Settled} from '../settle.js';
 import {type Failure, type ForwardItem, failureOf, left, stays} from './result.js';
 import {TIME_IS_OVER} from './sleep.js';
 import {visit} from './visit.js';
@@ -16,16 +16,17 @@ export interface RoundRequest {
   /** A person asked for these payments by name. */
   readonly named: boolean;
   readonly signal: AbortSignal | undefined;
-  /** Called with each visit as soon as it is over. */
-  readonly onVisit: (visit: RoundVisit) => void;
+  /** Called with each visit as soon as it is over, with what was seen before it and the last outcome of the API. */
+  readonly onVisit: (visit: RoundVisit, seen: Payment, last: Outcome<unknown> | null) => void;
   /** What may be sent, too, and came meanwhile. */
   more?(): Promise<readonly Payment[]>;
 }
 
+/** Kept of each visit until its round is over: nothing that is as large as an answer of the API. */
 export interface RoundVisit {
-  readonly payment: Payment;
   readonly item: ForwardItem;
-  readonly last: Settled['last'];
+  /** Another visit may bring what this one did not. */
+  readonly mayFollow: boolean;
   /** False for a payment the round did not come to, or must not send. */
   readonly tried: boolean;
   /** It belongs to another account, mode or API. */
@@ -56,18 +57,19 @@ export async function runRound(
     signal: request.signal,
     act: async (payment) => {
       const {done, last, lost} = await visit(parts, journal, payment, request.known, request.named);
-      return {result: {payment, item: done, last, tried: true, foreign: false}, last, lost};
+      const mayFollow = last !== null && mayRepeat(last) && isUnsettled(done);
+      return {result: {item: done, mayFollow, tried: true, foreign: false}, last, lost};
     },
     skip: (payment) => {
       const elsewhere = misfit(payment, request.binding);
       if (elsewhere !== null) {
         foreign ??= elsewhere;
-        return {...untried(payment, left(journal, payment, elsewhere.message)), foreign: true};
+        return {...untried(left(journal, payment, elsewhere.message)), foreign: true};
       }
       if (request.signal?.aborted !== true) return null;
-      return untried(payment, left(journal, payment, interruption(request.signal)));
+      return untried(left(journal, payment, interruption(request.signal)));
     },
-    left: (payment, why) => untried(payment, stays(payment, why, statesNow(journal)(payment))),
+    left: (payment, why) => untried(stays(payment, why, statesNow(journal)(payment))),
     onResult: request.onVisit,
     ...(request.more === undefined ? {} : {more: request.more}),
   });
@@ -81,8 +83,12 @@ export function interruption(signal: AbortSignal | undefined): string {
     : 'interrupted before it was sent';
 }
 
-function untried(payment: Payment, item: ForwardItem): RoundVisit {
-  return {payment, item, last: null, tried: false, foreign: false};
+function isUnsettled({outcome}: ForwardItem): boolean {
+  return outcome === 'left' || outcome === 'in_doubt';
+}
+
+export function untried(item: ForwardItem): RoundVisit {
+  return {item, mayFollow: false, tried: false, foreign: false};
 }
 
 /** Why this payment must not be sent with these credentials; null when it may. It holds up no other payment. */
