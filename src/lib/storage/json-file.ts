@@ -78,13 +78,14 @@ class SignedJsonAdapter<T> implements SyncAdapter<T> {
   }
 
   write(data: T): void {
-    const body = Buffer.from(JSON.stringify(data), 'utf8');
-    const head = Buffer.from(`{"mac":"${this.#mac(body)}","body":`, 'latin1');
-    replaceDurable(
-      this.#storage,
-      this.#path,
-      Buffer.concat([head, body, Buffer.from(SIGNED_TAIL, 'latin1')]),
-    );
+    const text = JSON.stringify(data);
+    const bodyEnd = HEAD_BYTES + Buffer.byteLength(text, 'utf8');
+    // In one piece from the start: with many open payments a second copy would be what this process needs most memory for.
+    const bytes = Buffer.allocUnsafe(bodyEnd + SIGNED_TAIL.length);
+    bytes.write(text, HEAD_BYTES, 'utf8');
+    bytes.write(`{"mac":"${this.#mac(bytes.subarray(HEAD_BYTES, bodyEnd))}","body":`, 0, 'latin1');
+    bytes.write(SIGNED_TAIL, bodyEnd, 'latin1');
+    replaceDurable(this.#storage, this.#path, bytes);
   }
 }
 
