@@ -1,4 +1,6 @@
 #!/usr/bin/env node
-import {main} from '../dist/lib/cli/main.js';
+import {createRequire} from 'node:module';
+
+const {main} = createRequire(import.meta.url)('../dist/program.cjs');
 
 await main(process.argv.slice(2), import.meta.url);
