@@ -1,5 +1,6 @@
 import {Flags} from '@oclif/core';
 import {type Answer, type Run, StowpayCommand} from '../lib/cli/base-command.js';
+import {checkWarnings} from '../lib/cli/doctor-text.js';
 import {askForReader} from '../lib/cli/prompts.js';
 import {facts} from '../lib/cli/table.js';
 
@@ -32,12 +33,16 @@ export default class Connect extends StowpayCommand {
     const {reader, location, pairing} = connected;
     return {
       result: connected,
+      warnings: checkWarnings(connected.checks),
       text: (look) =>
         `${look.good('Connected')} ${reader.address}\n${facts(look, [
-          ['Reader', `${reader.type} ${reader.serial_number || '(no serial number)'}, ${reader.firmware}`],
+          [
+            'Reader',
+            `${reader.type} ${reader.serial_number || '(no serial number)'}, ${reader.firmware || '(firmware not told)'}`,
+          ],
           [
             'Encryption',
-            `on, key ${reader.key.ksn ?? 'unknown'}${reader.test_key ? ' (published test key)' : ''}`,
+            `on, key ${reader.key.ksn ?? 'not told by the reader'}${reader.test_key ? ' (published test key)' : ''}`,
           ],
           ['Location', `${location.id} (${location.display_name})`],
           ['Account', `${connected.account}, ${connected.livemode ? 'LIVE mode' : 'test mode'}`],

@@ -20,6 +20,7 @@ import {diskError, onDisk} from './journal/damage.js';
 import {initialiseJournal, journalExists} from './journal/genesis.js';
 import {FileJournal} from './journal/journal.js';
 import {machineDigest} from './journal/machine.js';
+import {inspectPort} from './reader/port-facts.js';
 import {disk} from './storage/disk.js';
 import type {Journals, Parts, Provision} from './terminal/parts.js';
 import {Terminal} from './terminal/terminal.js';
@@ -84,6 +85,7 @@ export async function openTerminal(options: OpenOptions = {}): Promise<Terminal>
     device: new FileDevice(disk, directory.value),
     gateway,
     openReader: readerOpener(directory.value, sandbox),
+    inspectPort,
     policy: () =>
       readPolicy(join(directory.value, 'policy.json'), sandbox ? sandboxPolicy() : defaultPolicy()),
     clock,

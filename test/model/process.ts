@@ -78,6 +78,7 @@ export function openProcess(machine: Machine, life: Life, mutant: Mutant): Termi
     },
     device: new FileDevice(storage, directory),
     gateway,
+    inspectPort: () => ({kind: 'emulated'}),
     openReader: (address, signal) => readerOverLine(fastReader(directory), address, signal),
     policy: sandboxPolicy,
     clock,

@@ -38,6 +38,7 @@ export function quickSeller(directory: string, origin: string, clock: Clock = sy
     journals: {exists: true, open: () => journal, prepare: () => {}, initialise: async () => journal},
     device: new FileDevice(disk, directory),
     gateway,
+    inspectPort: () => ({kind: 'emulated'}) as const,
     openReader: (address: string, signal?: AbortSignal) =>
       readerOverLine(simLine(reader, {card_delay_ms: 0, frame_delay_ms: 0}), address, signal, {
         retry_pause: 0,

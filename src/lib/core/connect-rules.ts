@@ -81,6 +81,35 @@ export function judgeOfflineConnect({identity, location, seen, last, now}: Offli
   return known;
 }
 
+/** When a predicate of the offline connect was last met, and for how many whole days it still holds. */
+export interface OfflineWindow {
+  /** RFC 3339; null when it never was. */
+  readonly met_at: string | null;
+  readonly days_left: number;
+}
+
+/** The predicates that lapse with time, for this reader at its location. */
+export function offlineWindows({
+  identity,
+  location,
+  seen,
+  last,
+  now,
+}: OfflineConnect & {readonly last: Pairing}): {
+  readonly type: OfflineWindow;
+  readonly software: OfflineWindow;
+} {
+  const {account} = last.binding;
+  const window = (pairing: Pairing | undefined): OfflineWindow =>
+    pairing === undefined
+      ? {met_at: null, days_left: 0}
+      : {met_at: pairing.at, days_left: pairingDaysLeft(pairing, now)};
+  return {
+    type: window(seen.get(typeAt(account, identity.type, location ?? last.location.id))),
+    software: window(seen.get(software(account, identity))),
+  };
+}
+
 /** Whole days until the window of a pairing closes; 0 when it has. */
 export function pairingDaysLeft(pairing: Pairing, now: number): number {
   const until = Date.parse(pairing.at) + WINDOW_DAYS * DAY_MS;

@@ -23,7 +23,6 @@ export const ERROR_CODES = {
   data_directory_unusable: 'configuration',
   data_directory_foreign_owner: 'configuration',
   sandbox_only: 'configuration',
-  scenario_invalid: 'configuration',
   // Credentials, account, mode
   authentication_failed: 'credentials',
   account_mismatch: 'credentials',
@@ -76,6 +75,7 @@ export const ERROR_CODES = {
   reader_key_exhausted: 'reader',
   reader_not_encrypting: 'reader',
   reader_changed: 'reader',
+  reader_needs_attention: 'reader',
   ksn_replayed: 'reader',
   test_key_outside_sandbox: 'reader',
   not_connected_to_internet: 'reader',

@@ -20,3 +20,39 @@ export function splitKsn(ksn: string): KsnParts | null {
     counter: Number(value & mask),
   };
 }
+
+/** One bits a counter may have: X9.24 skips the others, so that a key is never more steps than that from the first. */
+const MAX_ONE_BITS: Readonly<Record<number, number>> = {21: 10, 32: 16};
+
+/** How many times the key can still be used after this key serial number; null when its form is not known. */
+export function ksnsLeft(ksn: string): number | null {
+  const parts = splitKsn(ksn);
+  if (parts === null) return null;
+  const bits = ksn.length === 20 ? 21 : 32;
+  const ones = MAX_ONE_BITS[bits] as number;
+  return countersUpTo(2 ** bits - 1, bits, ones) - countersUpTo(parts.counter, bits, ones);
+}
+
+/** How many of the numbers 0 … `last` have at most `ones` one bits. */
+function countersUpTo(last: number, bits: number, ones: number): number {
+  let count = 0;
+  let left = ones;
+  for (let bit = bits - 1; bit >= 0; bit -= 1) {
+    if (Math.floor(last / 2 ** bit) % 2 === 0) continue;
+    // With this bit zero instead, every lower bit is free.
+    count += atMost(left, bit);
+    left -= 1;
+    if (left < 0) return count;
+  }
+  return count + 1;
+}
+
+/** Numbers of `bits` bits with at most `ones` one bits. */
+function atMost(ones: number, bits: number): number {
+  let sum = 0;
+  for (let choose = 0, ways = 1; choose <= Math.min(ones, bits); choose += 1) {
+    sum += ways;
+    ways = (ways * (bits - choose)) / (choose + 1);
+  }
+  return sum;
+}

@@ -1,6 +1,7 @@
 import type {CardAnswer, CardRead, SealedCardData} from './card.js';
 import type {Decision} from './decide.js';
 import type {JournalRecord, LostRange} from './events.js';
+import type {Examination, ReaderSetting, SettingChange, SettingOutcome} from './examination.js';
 import type {PrivateData} from './payment.js';
 import type {ReaderInput} from './reader-input.js';
 import type {State} from './state.js';
@@ -20,6 +21,13 @@ export type Random = (count: number) => Uint8Array;
 
 // ---------------------------------------------------------------- Reader
 
+export interface ReaderKey {
+  /** `unknown`: older firmware does not tell. A key that is missing or used up then shows at the next sale. */
+  readonly state: 'valid' | 'end_of_life' | 'missing' | 'unknown';
+  /** Current KSN, upper-case hex; null when there is no key, or it is not told. */
+  readonly ksn: string | null;
+}
+
 export interface ReaderIdentity {
   /** Reader family and model as a stable type name, e.g. `idtech_neo2`. The 30-day rules go by it. */
   readonly type: string;
@@ -27,11 +35,7 @@ export interface ReaderIdentity {
   readonly serial_number: string;
   readonly firmware: string;
   readonly encryption_enabled: boolean;
-  readonly key: {
-    readonly state: 'valid' | 'end_of_life' | 'missing';
-    /** Current KSN, upper-case hex; null when there is no key. */
-    readonly ksn: string | null;
-  };
+  readonly key: ReaderKey;
   /** The key is a published test key: sandbox only. */
   readonly test_key: boolean;
 }
@@ -57,8 +61,20 @@ export interface Reader {
   /** The address it was opened with, e.g. `serial:/dev/ttyUSB0`. */
   readonly address: string;
   identify(signal?: AbortSignal): Promise<ReaderIdentity>;
-  /** Afterwards the reader polls on demand, its clock is `now` (UTC), masking shows six and four digits. */
-  prepare(now: Date, signal?: AbortSignal): Promise<void>;
+  /**
+   * Afterwards the reader polls on demand, its clock is `now` (UTC), masking shows six and four digits – as far as its
+   * firmware knows these settings: see what is returned. Its clock is left alone when `now` is null.
+   */
+  prepare(now: Date | null, signal?: AbortSignal): Promise<ReadonlyMap<ReaderSetting, SettingOutcome>>;
+  /** Tells the reader one setting. Rejects only when the reader is gone, or fails instead of refusing. */
+  set(change: SettingChange, signal?: AbortSignal): Promise<SettingOutcome>;
+  /**
+   * Asks everything and changes nothing. Rejects only when interrupted: a question without answer is part of what is
+   * returned, and after the second one that stays away no more are asked.
+   *
+   * @param now this machine's clock, ms since the epoch
+   */
+  examine(now: () => number, signal?: AbortSignal): Promise<Examination>;
   /**
    * Waits for a card and returns what came of it. What a customer can mend (two cards at once, a card for the other
    * way, one taken away too early) is asked for and read anew, a bounded number of times and within a bounded time.
@@ -77,6 +93,36 @@ export interface Reader {
   finish(outcome: SaleOutcome, onInput: (input: ReaderInput) => void): Promise<void>;
   close(): Promise<void>;
 }
+
+/** A process that has a port open. */
+export interface PortHolder {
+  readonly pid: number;
+  /** Its program, as the system names it; '' when it does not. */
+  readonly name: string;
+  /** It keeps others out by the lock everybody is asked to respect. */
+  readonly locks: boolean;
+}
+
+/** What the operating system tells of the port behind an address, without opening it. */
+export type PortFacts =
+  | {
+      readonly kind: 'serial';
+      readonly path: string;
+      /** Where a stable name leads to; null when there is nothing. */
+      readonly target: string | null;
+      readonly is_device: boolean;
+      /** `root:dialout`; null when there is nothing. */
+      readonly owner: string | null;
+      /** Octal, as chmod takes it. */
+      readonly mode: string | null;
+      readonly may_open: boolean;
+      /** Processes other than this one that have it open, as far as this user may see; null where that cannot be told. */
+      readonly holders: readonly PortHolder[] | null;
+    }
+  | {readonly kind: 'tcp'}
+  | {readonly kind: 'emulated'};
+
+export type InspectPort = (address: string) => PortFacts;
 
 /** Opens a reader by address (`serial:…`, `tcp:…`, `sim:`) and has it answer a ping. */
 export type OpenReader = (address: string, signal?: AbortSignal) => Promise<Reader>;
@@ -267,6 +313,12 @@ export interface JournalHealth {
 
 /** What a running forwarder owns instead of a payment: no payment has this sequence number. */
 export const FORWARDER = 0;
+
+/**
+ * What a process owns while it talks to the connected reader: some serial device servers let two in, and any command
+ * ends a card read. No payment has this sequence number either.
+ */
+export const READER = 2 ** 40;
 
 /** The append-only record of payments. Everything it throws is a StowpayError. */
 export interface Journal {

@@ -26,3 +26,11 @@ export function effectiveTime(wall: number, lastJournalled: number | null): Effe
 export function isExpired(expMonth: number, expYear: number, now: number): boolean {
   return now >= Date.UTC(expYear, expMonth, 1);
 }
+
+/** No clock that shows an earlier time is right: this program did not exist then. */
+export const NOT_BEFORE = Date.UTC(2026, 0, 1);
+
+/** True when a time may be told to others: neither set back nor lost. */
+export function isTrusted(time: EffectiveTime): boolean {
+  return !time.uncertain && time.ms >= NOT_BEFORE;
+}

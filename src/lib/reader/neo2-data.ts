@@ -1,22 +1,11 @@
 import {StowpayError} from '../core/errors.js';
-import type {CardRequest, ReaderIdentity, SaleOutcome} from '../core/ports.js';
+import type {CardRequest, ReaderKey, SaleOutcome} from '../core/ports.js';
 import type {Reading, Way} from './dialogue.js';
 import type {ResponseFrame} from './wire/frame.js';
 import {statusOf} from './wire/status.js';
 import {writeTlv} from './wire/tlv.js';
 
 /** Data of the commands of this reader family: what goes out and what comes back. */
-
-/** Poll mode: read a card only when told to. */
-export const ON_DEMAND = Buffer.from([0x01]);
-
-/** Set one by one: a reader refuses a command whole for one setting it does not know. */
-export const DISPLAY_SETTINGS: readonly Buffer[] = [
-  // Show six leading and four trailing digits, mask with `*` and C, show the expiry.
-  writeTlv('DFEE1D', Buffer.from('06042A0C31', 'hex')),
-  // Say so as soon as a card is seen.
-  writeTlv('DFED59', Buffer.from([0x00])),
-];
 
 const WAY_BITS: Readonly<Record<Way, number>> = {swipe: 0x01, contactless: 0x02, contact: 0x04};
 const MAX_TIMEOUT_S = 0xff;
@@ -87,22 +76,12 @@ function secondsOf(ms: number): number {
   return Math.min(Math.max(Math.ceil(ms / 1000), 1), MAX_TIMEOUT_S);
 }
 
-/** Date and time as the reader's clock takes them, in UTC. */
-export function clockSettings(now: Date): {readonly date: Buffer; readonly time: Buffer} {
-  return {
-    date: Buffer.concat([
-      packed(now.getUTCFullYear(), 4),
-      packed(now.getUTCMonth() + 1, 2),
-      packed(now.getUTCDate(), 2),
-    ]),
-    time: Buffer.concat([packed(now.getUTCHours(), 2), packed(now.getUTCMinutes(), 2)]),
-  };
-}
-
 /** State, KSN length, KSN. A reader without a key says so by status 90 or by another state. */
-export function keyState(response: ResponseFrame): ReaderIdentity['key'] {
+export function keyState(response: ResponseFrame): ReaderKey {
   const {kind} = statusOf(response.status);
   if (kind === 'key_exhausted') return {state: 'end_of_life', ksn: null};
+  // Older firmware does not know the question. What it does not say here it says at the next sale.
+  if (kind === 'rejected') return {state: 'unknown', ksn: null};
   if (kind !== 'ok') return {state: 'missing', ksn: null};
   const [state, length = 0] = response.data;
   const value = response.data.subarray(2, 2 + length);
@@ -125,6 +104,6 @@ export function printable(data: Buffer): string {
 }
 
 /** Packed decimal digits, padded with zeros on the left. */
-function packed(value: number, digits: number): Buffer {
+export function packed(value: number, digits: number): Buffer {
   return Buffer.from(String(value).padStart(digits, '0'), 'hex');
 }

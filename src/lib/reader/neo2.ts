@@ -1,12 +1,21 @@
 import type {CardAnswer} from '../core/card.js';
 import {StowpayError} from '../core/errors.js';
+import {
+  type Examination,
+  type ReaderSetting,
+  type SettingChange,
+  type SettingOutcome,
+  settingChanges,
+} from '../core/examination.js';
 import type {CardRequest, Reader, ReaderIdentity, SaleOutcome} from '../core/ports.js';
 import type {ReaderInput} from '../core/reader-input.js';
 import {hold, letGo, mayFail, tell} from './conversation.js';
 import {refuseReaderFault} from './decode/answer.js';
 import type {Ended} from './dialogue.js';
-import {clockSettings, DISPLAY_SETTINGS, isTestKey, keyState, ON_DEMAND, printable} from './neo2-data.js';
+import {answerOf, encryptionOf, examine, KEY_SLOT, tagText} from './examine.js';
+import {isTestKey, keyState, printable} from './neo2-data.js';
 import type {Session} from './session.js';
+import {settingCommands} from './settings.js';
 import {COMMANDS, type Command} from './wire/commands.js';
 import type {ResponseFrame} from './wire/frame.js';
 import {hexByte, STATUS, statusOf} from './wire/status.js';
@@ -29,28 +38,59 @@ export class Neo2Reader implements Reader {
   }
 
   async identify(signal?: AbortSignal): Promise<ReaderIdentity> {
-    const firmware = await this.#require(COMMANDS.firmware, undefined, signal);
-    const serial = await this.#session.exchange(COMMANDS.serialNumber, undefined, signal);
+    const firmware = await this.#firmware(signal);
+    const serial_number = await this.#serialNumber(signal);
     const encryption = await this.#session.exchange(COMMANDS.encryptionState, undefined, signal);
-    const key = keyState(await this.#session.exchange(COMMANDS.keyState, Buffer.from([2, 0, 0]), signal));
+    const key = keyState(await this.#session.exchange(COMMANDS.keyState, KEY_SLOT, signal));
     return {
       type: NEO2_TYPE,
-      // A reader whose number was never set answers "not allowed".
-      serial_number: serial.status === STATUS.ok ? printable(serial.data) : '',
-      firmware: printable(firmware.data),
-      // Both kinds of data, chip and stripe; a reader that does not know the question does not encrypt.
-      encryption_enabled: encryption.status === STATUS.ok && ((encryption.data[0] ?? 0) & 0x03) === 0x03,
+      serial_number,
+      firmware,
+      encryption_enabled: encryptsAll(encryption),
       key,
       test_key: isTestKey(key.ksn),
     };
   }
 
-  async prepare(now: Date, signal?: AbortSignal): Promise<void> {
-    await this.#require(COMMANDS.setPollMode, ON_DEMAND, signal);
-    const {date, time} = clockSettings(now);
-    await this.#require(COMMANDS.setDate, date, signal);
-    await this.#require(COMMANDS.setTime, time, signal);
-    for (const setting of DISPLAY_SETTINGS) await this.#set(setting, signal);
+  /** The product's own text, else the version of its main firmware; '' when it tells neither. */
+  async #firmware(signal: AbortSignal | undefined): Promise<string> {
+    const product = await this.#session.exchange(COMMANDS.firmware, undefined, signal);
+    refuseUnlessRejected(COMMANDS.firmware, product);
+    if (product.status === STATUS.ok) return printable(product.data);
+    const main = await this.#session.exchange(COMMANDS.mainFirmware, undefined, signal);
+    refuseUnlessRejected(COMMANDS.mainFirmware, main);
+    const version = answerOf(main, (data) => tagText(data, 'DF62'));
+    return version.kind === 'told' ? version.value : '';
+  }
+
+  /** A reader whose number was never set answers "not allowed": that is ''. */
+  async #serialNumber(signal: AbortSignal | undefined): Promise<string> {
+    const response = await this.#session.exchange(COMMANDS.serialNumber, undefined, signal);
+    refuseUnlessRejected(COMMANDS.serialNumber, response);
+    return response.status === STATUS.ok ? printable(response.data) : '';
+  }
+
+  async prepare(now: Date | null, signal?: AbortSignal): Promise<ReadonlyMap<ReaderSetting, SettingOutcome>> {
+    const outcomes = new Map<ReaderSetting, SettingOutcome>();
+    for (const change of settingChanges(now)) {
+      outcomes.set(change.setting, await this.set(change, signal));
+    }
+    return outcomes;
+  }
+
+  /** Settings go one by one: a reader refuses a command whole for one setting it does not know. */
+  async set(change: SettingChange, signal?: AbortSignal): Promise<SettingOutcome> {
+    for (const {command, data} of settingCommands(change)) {
+      const response = await this.#session.exchange(command, data, signal);
+      // Older firmware knows fewer settings: what it does not know it cannot be told.
+      refuseUnlessRejected(command, response);
+      if (response.status !== STATUS.ok) return answerOf(response, () => ({kind: 'unreadable'}));
+    }
+    return {kind: 'told', value: 'set'};
+  }
+
+  examine(now: () => number, signal?: AbortSignal): Promise<Examination> {
+    return examine(this.#session, now, signal);
   }
 
   async collect(
@@ -82,17 +122,32 @@ export class Neo2Reader implements Reader {
     await this.#session.close();
   }
 
-  /** Older firmware knows fewer settings: what it does not know it cannot be told, and needs no telling. */
-  async #set(setting: Buffer, signal: AbortSignal | undefined): Promise<void> {
-    const response = await this.#session.exchange(COMMANDS.setConfiguration, setting, signal);
-    if (statusOf(response.status).kind !== 'rejected') refuseFailure(COMMANDS.setConfiguration, response);
-  }
-
   async #require(command: Command, data?: Buffer, signal?: AbortSignal): Promise<ResponseFrame> {
     const response = await this.#session.exchange(command, data, signal);
     refuseFailure(command, response);
     return response;
   }
+}
+
+/** Not knowing a command is an answer; failing at it, or being tampered with, is none. */
+function refuseUnlessRejected(command: Command, response: ResponseFrame): void {
+  if (statusOf(response.status).kind !== 'rejected') refuseFailure(command, response);
+}
+
+/** Both kinds of data, chip and stripe. A reader that does not say is not sold with, and the message tells why. */
+function encryptsAll(response: ResponseFrame): boolean {
+  refuseUnlessRejected(COMMANDS.encryptionState, response);
+  const encryption = answerOf(response, encryptionOf);
+  if (encryption.kind === 'told') return encryption.value === 'all';
+  const why =
+    encryption.kind === 'refused'
+      ? `it answered "${COMMANDS.encryptionState.name}" with status ${encryption.status} (${encryption.meaning})`
+      : 'its answer has no form that is known';
+  throw new StowpayError(
+    'reader_not_encrypting',
+    `The reader does not say whether it encrypts card data: ${why}. Nothing was read.`,
+    {hint: 'Have its firmware updated by the supplier; a reader that cannot say so is not sold with.'},
+  );
 }
 
 function refuseFailure(command: Command, response: ResponseFrame): void {

@@ -24,7 +24,7 @@ import type {Journal, JsonObject, PaymentClaim, Reader, SaleOutcome} from '../co
 import type {ReaderInput} from '../core/reader-input.js';
 import {type Refusal, refusalError, refuseAnswer} from '../core/rules.js';
 import type {Pairing} from '../core/state.js';
-import {checkReader, closeQuietly} from './connect.js';
+import {checkReader} from './connect.js';
 import {resultOfExisting} from './existing.js';
 import {latestOf} from './history.js';
 import {newLocalId} from './local-id.js';
@@ -52,6 +52,7 @@ import {
   unexpectedHolder,
   withPayment,
 } from './payment-errors.js';
+import {readerTime, withReader} from './reader.js';
 import {confirmAtApi, createAtApi, heard, interruptedEvent} from './settle.js';
 
 export interface CollectRequest {
@@ -109,7 +110,8 @@ export async function collect(parts: Parts, request: CollectRequest): Promise<Co
   const journal = openForSelling(parts);
   // A policy nobody can read must stop the sale before a customer presents a card.
   parts.policy();
-  const {paired: pairing, device} = await healthyState(journal);
+  const state = await healthyState(journal);
+  const {paired: pairing, device} = state;
   if (pairing === null) throw notConnected();
   checkMayReadCards(parts, pairing.address);
   checkBindingOffline(parts, pairing);
@@ -119,18 +121,15 @@ export async function collect(parts: Parts, request: CollectRequest): Promise<Co
     amount: draft.amount,
   });
   if (earlier !== null) return {payment: earlier, fresh: false};
-  const reader = await parts.openReader(pairing.address, request.signal);
-  try {
+  return withReader(parts, pairing.address, request.signal, async (reader) => {
     const identity = await reader.identify(request.signal);
     checkReader(identity, pairing.address, parts);
     checkSameReader(identity.serial_number, pairing);
-    await reader.prepare(new Date(parts.clock.now()), request.signal);
+    await reader.prepare(readerTime(parts, state), request.signal);
     const {serial_number: serial, type, firmware} = identity;
     const sale = {parts, journal, request, pairing, device, reader, details: {serial, type, firmware}};
-    return await sell(sale, draft);
-  } finally {
-    await closeQuietly(reader);
-  }
+    return sell(sale, draft);
+  });
 }
 
 function openForSelling(parts: Parts): Journal {

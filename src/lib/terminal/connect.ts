@@ -1,10 +1,13 @@
+import type {Check} from '../core/check.js';
 import {judgeOfflineConnect, pairingDaysLeft} from '../core/connect-rules.js';
 import {StowpayError} from '../core/errors.js';
 import type {EventBody} from '../core/events.js';
-import type {Reader, ReaderIdentity, RemoteTerminal} from '../core/ports.js';
-import type {Pairing} from '../core/state.js';
+import {READER, type Reader, type ReaderIdentity, type RemoteTerminal} from '../core/ports.js';
+import {judgeReader} from '../core/reader-checks.js';
+import type {Pairing, State} from '../core/state.js';
 import {credentialsError, reachApi} from './network.js';
 import {checkMayReadCards, type Parts, throwIfInterrupted, timeNow} from './parts.js';
+import {readerTime, withReader} from './reader.js';
 
 export interface ConnectRequest {
   /** `serial:…`, `tcp:…` or `sim:`. */
@@ -23,6 +26,8 @@ export interface Connected {
   readonly account: string;
   readonly livemode: boolean;
   readonly pairing: {readonly how: Pairing['how']; readonly days_left: number};
+  /** What the reader was found to be like once it was told its settings. */
+  readonly checks: readonly Check[];
 }
 
 type Paired = Extract<EventBody, {type: 'reader.paired'}>['data'];
@@ -36,17 +41,46 @@ export async function connect(parts: Parts, request: ConnectRequest): Promise<Co
   checkAddress(request.address);
   checkMayReadCards(parts, request.address);
   parts.journals.prepare();
-  const reader = await parts.openReader(request.address, request.signal);
-  try {
+  return withReader(parts, request.address, request.signal, async (reader) => {
     const identity = await reader.identify(request.signal);
     checkReader(identity, request.address, parts);
-    const paired = await pair(parts, request, identity);
+    const known = await knownState(parts);
+    const paired = await pair(parts, request, identity, known);
     throwIfInterrupted(request.signal);
-    await reader.prepare(new Date(parts.clock.now()), request.signal);
-    return await recordPairing(parts, paired);
-  } finally {
-    await closeQuietly(reader);
-  }
+    await reader.prepare(readerTime(parts, known), request.signal);
+    const checks = await checkPrepared(parts, reader, known, request.signal);
+    return {...(await recordPairing(parts, paired)), checks};
+  });
+}
+
+async function knownState(parts: Parts): Promise<State | null> {
+  return parts.journals.exists ? (await parts.journals.open().view()).state : null;
+}
+
+/**
+ * What the reader says once it was told its settings: older firmware refuses some, and a reader may say "done" and yet
+ * do nothing. Refused is only a clock that is wrong by days and cannot be set.
+ */
+async function checkPrepared(
+  parts: Parts,
+  reader: Reader,
+  known: State | null,
+  signal: AbortSignal | undefined,
+): Promise<readonly Check[]> {
+  const told = await reader.examine(() => parts.clock.now(), signal);
+  const checks = judgeReader(told, {
+    sandbox: parts.profile.sandbox,
+    paired: null,
+    ksn: new Map(),
+    clock_uncertain: readerTime(parts, known) === null,
+  });
+  const clock = checks.find(({id}) => id === 'reader.clock');
+  if (clock?.status !== 'fail') return checks;
+  throw new StowpayError(
+    'reader_needs_attention',
+    `The reader’s clock ${clock.found}, and the reader does not let it be set. ${clock.means} Nothing was read.`,
+    {hint: 'Have the supplier set its clock (UTC) or update its firmware.', details: clock.details},
+  );
 }
 
 function checkAddress(address: string): void {
@@ -58,15 +92,6 @@ function checkAddress(address: string): void {
       hint: 'Use serial:<path>, tcp://<host>:<port> or sim: (emulated).',
     },
   );
-}
-
-/** Closing a reader must not hide what happened before. */
-export async function closeQuietly(reader: Reader): Promise<void> {
-  try {
-    await reader.close();
-  } catch {
-    // The port is gone; there is nothing left to close.
-  }
 }
 
 /** Refuses a reader one must not sell with. */
@@ -103,12 +128,17 @@ export function checkReader(identity: ReaderIdentity, address: string, parts: Pi
   }
 }
 
-async function pair(parts: Parts, request: ConnectRequest, identity: ReaderIdentity): Promise<Paired[]> {
+async function pair(
+  parts: Parts,
+  request: ConnectRequest,
+  identity: ReaderIdentity,
+  known: State | null,
+): Promise<Paired[]> {
   if (!request.offline) {
     const online = await pairOnline(parts, request, identity);
     if (online !== null) return [online];
   }
-  return pairOffline(parts, request, identity);
+  return pairOffline(parts, request, identity, known);
 }
 
 async function pairOnline(
@@ -148,13 +178,13 @@ async function pairOnline(
   }
 }
 
-async function pairOffline(
+function pairOffline(
   parts: Parts,
   {address, location}: ConnectRequest,
   identity: ReaderIdentity,
-): Promise<Paired[]> {
+  known: State | null,
+): Paired[] {
   const common = {profile: parts.profile.name, address, identity};
-  const known = parts.journals.exists ? (await parts.journals.open().view()).state : null;
   const paired = known?.paired ?? null;
   if (paired === null && parts.provision !== null) {
     return [{...common, ...parts.provision, how: 'provisioned'}];
@@ -165,8 +195,10 @@ async function pairOffline(
   return [{...common, binding, configuration, location: where, how: 'offline'}];
 }
 
-async function recordPairing(parts: Parts, pairings: readonly Paired[]): Promise<Connected> {
+async function recordPairing(parts: Parts, pairings: readonly Paired[]): Promise<Omit<Connected, 'checks'>> {
   const journal = await parts.journals.initialise();
+  // The file of who works on what is made by who sells: another user's look must not be the first to make it.
+  journal.owned(READER);
   const {result: now} = await journal.transact((state) => ({
     events: pairings.map((data) => ({type: 'reader.paired', data}) as const),
     result: timeNow(parts, state).ms,

@@ -5,7 +5,16 @@ import type {EventBody, JournalRecord} from '../core/events.js';
 import type {Moment} from '../core/look-first.js';
 import type {Binding, Payment} from '../core/payment.js';
 import type {Policy} from '../core/policy.js';
-import type {Clock, Device, Gateway, Journal, OpenReader, Random, RemoteTerminal} from '../core/ports.js';
+import type {
+  Clock,
+  Device,
+  Gateway,
+  InspectPort,
+  Journal,
+  OpenReader,
+  Random,
+  RemoteTerminal,
+} from '../core/ports.js';
 import {type EffectiveState, effectiveStates, type State} from '../core/state.js';
 import {type EffectiveTime, effectiveTime} from '../core/time.js';
 import {damageOf} from './damage.js';
@@ -54,6 +63,7 @@ export interface Parts {
   readonly device: Device;
   readonly gateway: Gateway;
   readonly openReader: OpenReader;
+  readonly inspectPort: InspectPort;
   /** Read when needed, so that a bad policy file stops selling but not diagnosing. Throws `policy_invalid`. */
   readonly policy: () => Policy;
   readonly clock: Clock;

@@ -6,6 +6,7 @@ import {type CaptureItem, type CaptureRequest, capture} from './capture.js';
 import {type Collected, type CollectRequest, collect} from './collect.js';
 import {type Connected, type ConnectRequest, connect} from './connect.js';
 import {journalDamage} from './damage.js';
+import {type Diagnosis, type DoctorRequest, doctor} from './doctor.js';
 import {type ForwardRequest, forward} from './forward/forward.js';
 import type {ForwardResult} from './forward/result.js';
 import {type Watched, type WatchRequest, watch} from './forward/watch.js';
@@ -93,6 +94,11 @@ export class Terminal {
   /** See `acknowledge`. */
   acknowledge(request: AcknowledgeRequest): Promise<Acknowledged> {
     return acknowledge(this.#parts, request);
+  }
+
+  /** See `doctor`: what is wrong with the reader, and what to do about it. */
+  doctor(request: DoctorRequest): Promise<Diagnosis> {
+    return doctor(this.#parts, request);
   }
 
   status(): Promise<Status> {

@@ -389,7 +389,11 @@ describe('the rest of the reader', () => {
   it('is not believed to encrypt, to have a key or a number unless it says so', async () => {
     const refuse = (command: number, status: number) => (line: ScriptedLine) => line.answer(command, status);
     const {reader} = await open(
-      obedient({'1201': refuse(0x12, 0x0b), C737: refuse(0xc7, 0x02), '810B': refuse(0x81, 0x90)}),
+      obedient({
+        '1201': refuse(0x12, 0x0b),
+        C737: (line) => line.answer(0xc7, 0, '00'),
+        '810B': refuse(0x81, 0x90),
+      }),
     );
     expect(await reader.identify()).to.deep.include({
       serial_number: '',
@@ -398,6 +402,11 @@ describe('the rest of the reader', () => {
       test_key: false,
     });
     await reader.close();
+    for (const silent of [refuse(0xc7, 0x02), refuse(0xc7, 0x03), refuse(0xc7, 0x0b), refuse(0xc7, 0x00)]) {
+      const {reader: other} = await open(obedient({C737: silent}));
+      expect(await code(other.identify())).to.equal('reader_not_encrypting');
+      await other.close();
+    }
   });
 
   it('is prepared: polls on demand, keeps UTC, shows six and four digits', async () => {
@@ -409,7 +418,7 @@ describe('the rest of the reader', () => {
     const script = obedient({'0101': note(0x01), '2501': note(0x25), '2503': note(0x25), '0400': note(0x04)});
     const {reader} = await open(script);
     await reader.prepare(new Date('2019-12-01T23:59:00Z'));
-    expect(sent).to.deep.equal(['01', '20191201', '2359', 'DFEE1D0506042A0C31', 'DFED590100']);
+    expect(sent).to.deep.equal(['01', '2359', '20191201', 'DFEE1D0506042A0C31', 'DFED590100']);
     await reader.close();
   });
 

@@ -12,6 +12,8 @@ export interface Command {
 export const COMMANDS = {
   ping: {name: 'ping', command: 0x18, sub: 0x01, timeout_ms: 2000},
   firmware: {name: 'get firmware version', command: 0x29, sub: 0x00, timeout_ms: 5000},
+  processor: {name: 'get processor version', command: 0x09, sub: 0x02, timeout_ms: 2000},
+  mainFirmware: {name: 'get main firmware version', command: 0x09, sub: 0x03, timeout_ms: 2000},
   serialNumber: {name: 'get serial number', command: 0x12, sub: 0x01, timeout_ms: 2000},
   keyState: {name: 'get key state', command: 0x81, sub: 0x0b, timeout_ms: 2000},
   encryptionState: {name: 'get encryption state', command: 0xc7, sub: 0x37, timeout_ms: 2000},
@@ -21,6 +23,7 @@ export const COMMANDS = {
   setDate: {name: 'set date', command: 0x25, sub: 0x03, timeout_ms: 2000},
   getDate: {name: 'get date', command: 0x25, sub: 0x04, timeout_ms: 2000},
   setConfiguration: {name: 'set configuration', command: 0x04, sub: 0x00, timeout_ms: 2000},
+  getConfiguration: {name: 'get configuration', command: 0x03, sub: 0x02, timeout_ms: 2000},
   activate: {name: 'activate transaction', command: 0x02, sub: 0x40, timeout_ms: 0},
   startContact: {name: 'start contact card', command: 0x60, sub: 0x10, timeout_ms: 0},
   authenticateContact: {name: 'authenticate contact card', command: 0x60, sub: 0x11, timeout_ms: 0},
