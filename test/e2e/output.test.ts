@@ -16,6 +16,7 @@ describe('what a command prints', () => {
   const COMMANDS: readonly (readonly string[])[] = [
     ['inspect'],
     ['sandbox', 'card'],
+    ['sandbox', 'scenario', 'docs/examples/rough-morning.json', '--check'],
     ['status', '--check'],
     ['collect', 'abc', 'usd'],
     ['frobnicate'],
@@ -26,6 +27,7 @@ describe('what a command prints', () => {
     for (const plain of plainRuns) {
       expect(plain.stdout + plain.stderr, `${plain}`).not.to.match(ESCAPE);
       expect(plain.stdout + plain.stderr).to.match(/\S/);
+      expect(plain.stdout, 'tabs are no columns').not.to.include('\t');
     }
     const forced = await cli.run(['status', '--check'], {env: {FORCE_COLOR: '1'}});
     expect(forced.stderr).to.match(ESCAPE);
@@ -84,7 +86,11 @@ describe('what a command prints', () => {
       return ran.json.result as Record<string, unknown>;
     };
     await local(['sandbox', 'network', 'on']);
-    await local(['sandbox', 'card', '5555555555554444']);
+    await local(['sandbox', 'reader', '--set', 'clock_offset_s=300', '--keys-left', '100']);
+    await local(['sandbox', 'scenario', 'docs/examples/rough-morning.json']);
+    expect(await local(['sandbox', 'scenario'])).to.have.nested.property('scenario.next', 0);
+    await local(['sandbox', 'scenario', '--stop']);
+    await local(['sandbox', 'card', 'mastercard', '--fault', 'garbage', '--at', 'seen']);
     expect(await local(['connect', '--reader', 'sim:'])).to.include({livemode: false});
     const sale = await local(['collect', '12.50', 'usd', '--reference', 'A1']);
     expect(sale).to.include({livemode: false, object: 'payment_intent'});

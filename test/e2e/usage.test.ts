@@ -72,6 +72,8 @@ describe('a command that cannot be understood', () => {
     ['inspect', SECRET],
     ['status', SECRET],
     ['sandbox', 'card', '--behavior', SECRET],
+    ['sandbox', 'card', '--fault', SECRET],
+    ['sandbox', 'reader', '--set', `output=${SECRET}`],
     ['connect', '--reader'],
     ['status', '--captured-elsewhere'],
     [],

@@ -23,6 +23,7 @@ export const ERROR_CODES = {
   data_directory_unusable: 'configuration',
   data_directory_foreign_owner: 'configuration',
   sandbox_only: 'configuration',
+  scenario_invalid: 'configuration',
   // Credentials, account, mode
   authentication_failed: 'credentials',
   account_mismatch: 'credentials',

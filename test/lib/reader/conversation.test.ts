@@ -7,7 +7,8 @@ import type {Timing} from '../../../src/lib/reader/timing.js';
 import {type CableEnd, memoryCable} from '../../../src/lib/sandbox/reader/cable.js';
 import {CommandParser} from '../../../src/lib/sandbox/reader/command-parser.js';
 import {attachEmulator} from '../../../src/lib/sandbox/reader/emulator.js';
-import {type CardInHand, memoryWorld, type ReaderSettings} from '../../../src/lib/sandbox/reader/world.js';
+import {type CardInHand, memoryWorld} from '../../../src/lib/sandbox/reader/memory-world.js';
+import type {ReaderSettings} from '../../../src/lib/sandbox/reader/world.js';
 import {FAST, obedient, type Script, ScriptedLine} from './fake-line.js';
 
 const REQUEST: CardRequest = {

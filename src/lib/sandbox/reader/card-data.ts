@@ -5,6 +5,7 @@ import {encryptTag} from '../dukpt.js';
 import type {Behavior} from './behaviors.js';
 import type {Interface} from './interfaces.js';
 import type {KeyUse} from './key-counter.js';
+import type {Masking, Output} from './world.js';
 
 /** What one presentation of a card is made of. */
 export interface Presentation {
@@ -18,7 +19,9 @@ export interface Presentation {
   readonly patience_ms: number;
   /** Null when the reader does not encrypt. */
   readonly use: KeyUse | null;
-  readonly masking: readonly [leading: number, trailing: number];
+  readonly masking: Masking;
+  /** How it writes masked and encrypted values. */
+  readonly output: Output;
   /** Packed decimal, as the host asked (9F02), and ISO 4217 numeric (5F2A). */
   readonly amount: Buffer;
   readonly currency: Buffer;
@@ -29,6 +32,9 @@ export interface Presentation {
 /** Attribution: encryption on in the high bits, the source in bits 4, 3 and 0. */
 export const ATTRIBUTION = {contact: 0xe0, contactless: 0xe1, msd: 0xf1, swipe: 0xe8} as const;
 
+/** The reader's own account of how the read ended. */
+const OUTCOME = {tc: '0000', arqc: '0004', aac: '0001'} as const;
+
 const CRYPTOGRAM = {tc: '40', arqc: '80', aac: '00'} as const;
 
 /** The chip's data of one sale, sealed, in the order real readers send it. */
@@ -37,7 +43,7 @@ export function chipData(it: Presentation): Buffer {
   const mastercard = it.card.brand === 'mastercard' && !contact;
   const body = Buffer.concat([accountData(it), commonData(it, contact), cryptogramData(it)]);
   return Buffer.concat([
-    tag('DFEE25', {aac: '0001', tc: '0000', arqc: '0004'}[cryptogram(it.behavior)]),
+    tag('DFEE25', OUTCOME[cryptogram(it.behavior)]),
     keyData(it),
     // Mastercard's kernel delivers its data in a container of its own.
     mastercard ? writeTlv('FF8105', body) : body,
@@ -58,16 +64,19 @@ export function msdData(it: Presentation): Buffer {
   ]);
 }
 
-/** Key serial number first, as the readers of today do. */
+/** Key serial number first, as the readers of today do; the older ones have another tag for it. */
 function keyData(it: Presentation): Buffer {
-  return it.use === null ? Buffer.alloc(0) : writeTlv('DFEE12', it.use.ksn);
+  if (it.use === null || it.behavior === 'no_ksn') return Buffer.alloc(0);
+  return writeTlv(it.output === 'old' ? 'FFEE12' : 'DFEE12', it.use.ksn);
 }
 
 function accountData(it: Presentation): Buffer {
   const {pan} = it.card;
   return Buffer.concat([
-    sealedTag(it, '57', track2(it.card, expiry(it)), maskedTrack2(it)),
-    sealedTag(it, '5A', packed(pan), packed(masked(pan, it.masking, 'C'))),
+    it.behavior === 'half_clear'
+      ? writeTlv('57', track2(it.card, expiry(it)))
+      : sealedTag(it, '57', track2(it.card, expiry(it)), maskedTrack2(it)),
+    sealedTag(it, '5A', packed(pan), packed(masked(pan, it.masking, it.masking.nibble))),
   ]);
 }
 
@@ -75,12 +84,12 @@ function commonData(it: Presentation, contact: boolean): Buffer {
   const mastercard = it.card.brand === 'mastercard';
   return Buffer.concat([
     tag('4F', it.card.aid),
-    text('50', it.card.label),
+    text('50', it.behavior === 'number_in_label' ? it.card.pan : it.card.label),
     // Readers over the air get no name: the schemes took it off the chip.
     text('5F20', contact ? it.card.name : ' /'),
     tag('5F24', `${expiry(it)}31`),
     tag('5F28', '0840'),
-    writeTlv('5F2A', it.currency),
+    it.behavior === 'wrong_currency' ? tag('5F2A', '0978') : writeTlv('5F2A', it.currency),
     tag('5F34', '01'),
     tag('82', contact ? '5900' : '1980'),
     tag('84', it.card.aid),
@@ -90,6 +99,7 @@ function commonData(it: Presentation, contact: boolean): Buffer {
     contact ? tag('9B', 'E800') : mastercard ? tag('9B', '0000') : Buffer.alloc(0),
     tag('9C', '00'),
     writeTlv('9F02', it.behavior === 'wrong_amount' ? oneMore(it.amount) : it.amount),
+    it.behavior === 'two_amounts' ? writeTlv('9F02', oneMore(it.amount)) : Buffer.alloc(0),
     tag('9F03', '000000000000'),
     tag('9F06', it.card.aid),
     tag('9F1A', '0840'),
@@ -117,6 +127,7 @@ function cryptogramData(it: Presentation): Buffer {
 export function cryptogram(behavior: Behavior): keyof typeof CRYPTOGRAM {
   switch (behavior) {
     case 'decline_by_card':
+    case 'aac_despite_ok':
     case 'contact_decline':
       return 'aac';
     case 'approve_offline':
@@ -144,12 +155,12 @@ function verification(behavior: Behavior): string {
 function sealedTag(it: Presentation, name: string, plain: Buffer, shown: Buffer): Buffer {
   if (it.use === null) return writeTlv(name, plain);
   const sealed = encryptTag(it.use.key, writeTlv(name, plain));
-  switch (it.behavior) {
-    case 'old_output':
+  switch (it.output) {
+    case 'old':
       return Buffer.concat([longForm(name, 0x81, shown), longForm(name, 0x81, sealed)]);
-    case 'strict_output':
+    case 'strict':
       return Buffer.concat([writeTlv(name, sealed), writeTlv(name === '5A' ? 'DFEF5B' : 'DFEF5D', shown)]);
-    default:
+    case 'current':
       return Buffer.concat([longForm(name, 0xa1, shown), longForm(name, 0xc1, sealed)]);
   }
 }
@@ -164,7 +175,9 @@ function track2(card: TestCard, expiryDigits: string): Buffer {
 }
 
 function maskedTrack2(it: Presentation): Buffer {
-  return packed(`${masked(it.card.pan, it.masking, 'C')}D${expiry(it)}${'C'.repeat(13)}`);
+  const {nibble, shows_expiry} = it.masking;
+  const shown = shows_expiry ? expiry(it) : nibble.repeat(4);
+  return packed(`${masked(it.card.pan, it.masking, nibble)}D${shown}${nibble.repeat(13)}`);
 }
 
 /** `YYMM`. */
@@ -174,7 +187,8 @@ export function expiry(it: Presentation): string {
 }
 
 /** A card number with everything masked between what may be shown. */
-export function masked(pan: string, [leading, trailing]: readonly [number, number], mask: string): string {
+export function masked(pan: string, {digits}: Masking, mask: string): string {
+  const [leading, trailing] = digits;
   const hidden = pan.length - leading - trailing;
   return pan.slice(0, leading) + mask.repeat(hidden) + pan.slice(pan.length - trailing);
 }

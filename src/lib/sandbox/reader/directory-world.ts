@@ -1,6 +1,7 @@
-import {randomInt} from 'node:crypto';
+import {randomInt, randomUUID} from 'node:crypto';
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -14,11 +15,26 @@ import {StowpayError} from '../../core/errors.js';
 import {FileLock} from '../../storage/file-lock.js';
 import {testCard} from '../cards.js';
 import {BEHAVIORS, type Behavior, isBehavior} from './behaviors.js';
+import type {Fault} from './faults.js';
+import {ksnWithKeysLeft} from './key-counter.js';
+import {
+  BEGINNING,
+  nextIdle,
+  type Played,
+  type Progress,
+  playCard,
+  playCommand,
+  playIdle,
+  settingsAt,
+} from './player.js';
+import {parseScenario, type Scenario} from './scenario.js';
 import {
   DEFAULT_PAN,
   type EmulatorMemory,
   type EmulatorWorld,
   FRESH_MEMORY,
+  type IdleFaults,
+  type PresentedCard,
   presented,
   type ReaderMemory,
   type ReaderSettings,
@@ -30,6 +46,9 @@ export interface NextCard {
   readonly pan?: string;
   /** `approve` when left out. */
   readonly behavior?: Behavior;
+  /** Milliseconds until it is there. */
+  readonly after_ms?: number;
+  readonly faults?: readonly Fault[];
   /** Stays for every following activation. */
   readonly sticky?: boolean;
 }
@@ -38,6 +57,8 @@ const MEMORY = 'reader.json';
 const LOCK = 'reader.lock';
 const CARD = 'card.json';
 const SETTINGS = 'settings.json';
+const SCENARIO = 'scenario.json';
+const PROGRESS = 'progress.json';
 
 /** Afterwards the reader of this directory finds this card at its next activation. Throws `invalid_usage`. */
 export function presentNext(dir: string, card: NextCard): void {
@@ -59,6 +80,46 @@ export function configureReader(dir: string, settings: ReaderSettings): void {
   replaceFile(join(dir, SETTINGS), settings);
 }
 
+export function readerSettings(dir: string): ReaderSettings {
+  return readObject(join(dir, SETTINGS));
+}
+
+/** Afterwards the reader has this many keys left. Throws `reader_busy` while another process has it. */
+export function leaveKeys(dir: string, left: number): void {
+  const world = directoryWorld(dir);
+  try {
+    const memory = world.memory.load();
+    world.memory.save({...memory, ksn: ksnWithKeysLeft(memory.ksn, left)});
+  } finally {
+    world.close();
+  }
+}
+
+/**
+ * Afterwards the reader of this directory plays this scenario from its first step on, and no card is in the hand.
+ * Throws `scenario_invalid`, and `reader_busy` where it says how many keys are left and another process has the reader.
+ */
+export function loadScenario(dir: string, text: string): Scenario {
+  const scenario = parseScenario(text);
+  if (scenario.keys_left !== null) leaveKeys(dir, scenario.keys_left);
+  mkdirSync(dir, {recursive: true, mode: 0o700});
+  rmSync(join(dir, CARD), {force: true});
+  // A new name: progress that a running reader still writes for the one before counts for nothing.
+  replaceFile(join(dir, SCENARIO), {id: randomUUID(), text});
+  return scenario;
+}
+
+/** Afterwards no scenario is played any more. */
+export function endScenario(dir: string): void {
+  for (const name of [SCENARIO, PROGRESS]) rmSync(join(dir, name), {force: true});
+}
+
+/** The scenario that is played in this directory, and how far it is; null when there is none. */
+export function scenarioOf(dir: string): {readonly scenario: Scenario; readonly progress: Progress} | null {
+  const stage = new Stage(dir);
+  return stage.scenario === null ? null : {scenario: stage.scenario, progress: stage.progress};
+}
+
 /** The reader that lives in a directory. Throws `reader_busy` while another process has it. */
 export function directoryWorld(dir: string): EmulatorWorld {
   mkdirSync(dir, {recursive: true, mode: 0o700});
@@ -70,16 +131,79 @@ export function directoryWorld(dir: string): EmulatorWorld {
     });
   }
   let open = true;
+  const stage = new Stage(dir);
+  const memory = fileMemory(dir);
   return {
-    memory: fileMemory(dir),
-    settings: () => readObject(join(dir, SETTINGS)),
-    nextCard: () => takeCard(dir),
-    commandFaults: () => [],
+    memory,
+    settings: () => ({...readerSettings(dir), ...stage.settings()}),
+    nextCard: () => takeCard(dir) ?? stage.nextCard(),
+    commandFaults: (command, sub) => stage.commandFaults(command, sub),
+    idleFaults: () => stage.idleFaults(),
+    takeIdleFaults: () => stage.takeIdleFaults(),
+    unplug: (forMs) => memory.save({...memory.load(), unplugged_until: Date.now() + forMs}),
     close: () => {
       if (open) lock.close();
       open = false;
     },
   };
+}
+
+/** The scenario of a directory, wherever it was left off. */
+class Stage {
+  readonly #dir: string;
+  #id: unknown = null;
+  #scenario: Scenario | null = null;
+
+  constructor(dir: string) {
+    this.#dir = dir;
+  }
+
+  get scenario(): Scenario | null {
+    const {id = null, text = ''}: {id?: unknown; text?: string} = readObject(join(this.#dir, SCENARIO));
+    if (id !== this.#id) this.#scenario = id === null ? null : parseScenario(text);
+    this.#id = id;
+    return this.#scenario;
+  }
+
+  get progress(): Progress {
+    const saved: Partial<Progress & {id: unknown}> = readObject(join(this.#dir, PROGRESS));
+    return saved.id === this.#id ? {...BEGINNING, ...saved} : BEGINNING;
+  }
+
+  settings(): ReaderSettings {
+    const {scenario} = this;
+    return scenario === null ? {} : settingsAt(scenario, this.progress);
+  }
+
+  nextCard(): PresentedCard {
+    const {scenario} = this;
+    return scenario === null
+      ? presented(DEFAULT_PAN, 'approve')
+      : this.#save(playCard(scenario, this.progress));
+  }
+
+  commandFaults(command: number, sub: number): readonly Fault[] {
+    const {scenario} = this;
+    if (scenario === null) return [];
+    const played = playCommand(scenario, this.progress, command, sub);
+    return played.what.length === 0 ? [] : this.#save(played);
+  }
+
+  idleFaults(): IdleFaults | null {
+    const {scenario} = this;
+    return scenario === null ? null : nextIdle(scenario, this.progress);
+  }
+
+  takeIdleFaults(): void {
+    const {scenario} = this;
+    if (scenario !== null) this.#save({what: null, progress: playIdle(scenario, this.progress)});
+  }
+
+  #save<T>({what, progress}: Played<T>): T {
+    const {step, played} = progress;
+    replaceFile(join(this.#dir, PROGRESS), {id: this.#id, step, played});
+    return what;
+  }
 }
 
 function fileMemory(dir: string): EmulatorMemory {
@@ -115,11 +239,13 @@ function freshSerialNumber(): string {
   return `SBX${String(randomInt(10 ** 7)).padStart(7, '0')}`;
 }
 
-function takeCard(dir: string): ReturnType<EmulatorWorld['nextCard']> {
+/** The card in the hand; null when there is none. */
+function takeCard(dir: string): PresentedCard | null {
   const path = join(dir, CARD);
-  const {pan = DEFAULT_PAN, behavior = 'approve', sticky = false}: NextCard = readObject(path);
+  if (!existsSync(path)) return null;
+  const {pan = DEFAULT_PAN, behavior = 'approve', sticky = false, ...rest}: NextCard = readObject(path);
   if (!sticky) rmSync(path, {force: true});
-  return presented(pan, isBehavior(behavior) ? behavior : 'no_card');
+  return {...presented(pan, isBehavior(behavior) ? behavior : 'no_card'), ...rest};
 }
 
 function readObject(path: string): object {

@@ -1,5 +1,6 @@
 import type {ResponseFrame} from '../../reader/wire/frame.js';
 import {readTlv, type TlvObject} from '../../reader/wire/tlv.js';
+import type {Behavior} from './behaviors.js';
 import type {CableEnd} from './cable.js';
 import type {Presentation} from './card-data.js';
 import {CommandParser, type Incoming} from './command-parser.js';
@@ -10,7 +11,7 @@ import {type KeyUse, keyStateOf, nextKey, sameKey} from './key-counter.js';
 import {type Outcome, outcomeOf, sendsCardData} from './outcome.js';
 import {answerPlain, readerNow} from './plain-commands.js';
 import {Transmitter} from './transmitter.js';
-import type {EmulatorWorld, LateAnswer, PresentedCard} from './world.js';
+import type {EmulatorWorld, LateAnswer, Output, PresentedCard, ReaderSettings} from './world.js';
 
 export interface EmulatorOptions {
   /** Milliseconds until the card is there. */
@@ -54,6 +55,7 @@ export function attachEmulator(
 ): AttachedEmulator {
   const reader = new EmulatedReader(line, world, options);
   line.onData((chunk) => reader.receive(chunk));
+  reader.watchSilence();
   return {detach: () => reader.stop()};
 }
 
@@ -89,8 +91,11 @@ class EmulatedReader {
   #timers: NodeJS.Timeout[] = [];
   /** Of a canceled read that still has something to say. */
   #late: NodeJS.Timeout | undefined;
+  #idle: NodeJS.Timeout | undefined;
   /** Set while the reader hears and says nothing: without power, or hung. */
   #outage: NodeJS.Timeout | undefined;
+  /** As it was set up when the command at hand came: a card it reads later is read like that. */
+  #settings: ReaderSettings = {};
   /** What goes wrong with the answer to the command at hand. */
   #faults: readonly Fault[] = [];
 
@@ -107,6 +112,19 @@ class EmulatedReader {
     for (const incoming of this.#parser.push(chunk)) {
       this.#orFail(incoming.command, () => this.#handle(incoming));
     }
+    this.watchSilence();
+  }
+
+  /** From here on silence is counted, if something comes of it. */
+  watchSilence(): void {
+    clearTimeout(this.#idle);
+    const coming = this.#outage === undefined ? this.#world.idleFaults() : null;
+    if (coming === null) return;
+    this.#idle = setTimeout(() => {
+      if (this.#read.kind !== 'idle') return;
+      this.#world.takeIdleFaults();
+      if (!this.#strike(coming.faults)) this.watchSilence();
+    }, coming.idle_ms);
   }
 
   /** Whatever goes wrong inside (a full disk) is, to the host, a reader that failed. */
@@ -121,13 +139,13 @@ class EmulatedReader {
 
   stop(): void {
     this.#endRead();
-    clearTimeout(this.#late);
-    clearTimeout(this.#outage);
+    for (const timer of [this.#late, this.#idle, this.#outage]) clearTimeout(timer);
     this.#transmitter.stop();
   }
 
   #handle(incoming: Incoming): void {
     this.#faults = [];
+    this.#settings = this.#world.settings();
     if (incoming.kind === 'bad_crc') {
       this.#reply(incoming.command, 0x04);
       return;
@@ -161,7 +179,7 @@ class EmulatedReader {
 
   #contact(incoming: Command, next: Outcome['next']): void {
     const {command} = CONTACT;
-    if (this.#world.settings().without_contact === true) this.#reply(command, 0x02);
+    if (this.#settings.without_contact === true) this.#reply(command, 0x02);
     else if (incoming.sub === CONTACT.start) this.#begin(command, contactStart(incoming.data));
     else this.#play(next === undefined ? contactUnstarted(incoming.sub) : next(incoming), this.#faults);
   }
@@ -178,7 +196,7 @@ class EmulatedReader {
     const {objects, truncated} = readTlv(data.subarray(1));
     if (truncated) return 0x07;
     const open = openBy(requested(objects, 'DFEF37')?.[0] ?? EVERY_WAY);
-    const absent = open.has('contact') && this.#world.settings().without_contact === true;
+    const absent = open.has('contact') && this.#settings.without_contact === true;
     if (open.size === 0 || absent) return 0x06;
     const next = requested(objects, 'DFEF3C');
     const patience_ms = next?.length === 3 ? next.readUInt16BE(1) * 1000 : PATIENCE_MS;
@@ -187,10 +205,9 @@ class EmulatedReader {
 
   /** The status with which a reader in this state refuses every card read, in the order it looks. */
   #refusal(): number | undefined {
-    const settings = this.#world.settings();
     if (!this.#world.memory.load().poll_on_demand) return 0x0b;
-    if (settings.tampered === true) return 0x1d;
-    return {valid: undefined, missing: 0x90, exhausted: 0x91}[keyStateOf(this.#world.memory, settings)];
+    if (this.#settings.tampered === true) return 0x1d;
+    return {valid: undefined, missing: 0x90, exhausted: 0x91}[keyStateOf(this.#world.memory, this.#settings)];
   }
 
   #await(presented: PresentedCard, asked: Asked): void {
@@ -225,7 +242,7 @@ class EmulatedReader {
 
   /** What the card makes the reader say. Its key is used up from here on. */
   #outcome({card, behavior}: PresentedCard, {command, objects, open, patience_ms}: Asked): Outcome {
-    const {masking, first_response} = this.#world.memory.load();
+    const {masking, mask, first_response} = this.#world.memory.load();
     const use = sendsCardData(behavior) ? this.#key(behavior) : null;
     if (use === undefined) return {frames: [{command, status: 0x91, data: Buffer.alloc(0)}]};
     const presentation: Presentation = {
@@ -235,7 +252,8 @@ class EmulatedReader {
       asked_by: command,
       patience_ms,
       use,
-      masking,
+      masking: {digits: masking, ...mask},
+      output: OUTPUT_OF[behavior] ?? this.#settings.output ?? 'current',
       amount: requested(objects, '9F02') ?? Buffer.alloc(6),
       currency: requested(objects, '5F2A') ?? Buffer.from('0840', 'hex'),
       now: readerNow(this.#world),
@@ -245,18 +263,17 @@ class EmulatedReader {
 
   /** Null when this reader, or this card, sends readable data; undefined when the keys are used up. */
   #key(behavior: PresentedCard['behavior']): KeyUse | null | undefined {
-    if (this.#world.settings().encryption_off === true || behavior === 'unencrypted') return null;
+    if (this.#settings.encryption_off === true || behavior === 'unencrypted') return null;
     return behavior === 'repeated_ksn' ? sameKey(this.#world.memory) : nextKey(this.#world.memory);
   }
 
   /** Sends frames one after the other, the first at once; the faults concern the last of them. */
   #play(outcome: Outcome, faults: readonly Fault[]): void {
     const {frame_delay_ms = FRAME_DELAY_MS} = this.#options;
-    const late = faults.find((fault) => fault.kind === 'delay')?.for_ms ?? 0;
     let at = 0;
     outcome.frames.forEach((frame, index) => {
       const last = index === outcome.frames.length - 1;
-      at += (frame.after_ms ?? (index === 0 ? 0 : frame_delay_ms)) + (last ? late : 0);
+      at += frame.after_ms ?? (index === 0 ? 0 : frame_delay_ms);
       const act = (): void => {
         if (last) this.#goOn(outcome);
         this.#send(frame, last ? faults : []);
@@ -296,7 +313,7 @@ class EmulatedReader {
   }
 
   #lateAnswer(): LateAnswer {
-    return this.#world.settings().late_answer ?? this.#options.late_answer ?? 'after';
+    return this.#settings.late_answer ?? this.#options.late_answer ?? 'after';
   }
 
   #endRead(): void {
@@ -310,7 +327,8 @@ class EmulatedReader {
   }
 
   #send(frame: ResponseFrame, faults: readonly Fault[]): void {
-    this.#transmitter.send(frame, faults);
+    const status = faults.find(({kind}) => kind === 'status')?.status;
+    this.#transmitter.send(status === undefined ? frame : {...frame, status, data: Buffer.alloc(0)}, faults);
     const end = faults.find(endsEverything);
     if (end !== undefined) this.#transmitter.whenSent(() => this.#fail(end));
   }
@@ -332,14 +350,16 @@ class EmulatedReader {
   }
 
   #pull(forMs: number): void {
+    this.#world.unplug(forMs);
     if (this.#options.pull !== undefined) this.#options.pull(forMs);
     else void this.#line.close();
   }
 
   #recover(rebooted: boolean): void {
     this.#outage = undefined;
+    this.watchSilence();
     if (!rebooted) return;
-    if (this.#world.settings().forgets_poll_mode === true) {
+    if (this.#settings.forgets_poll_mode === true) {
       const {memory} = this.#world;
       memory.save({...memory.load(), poll_on_demand: false});
     }
@@ -356,6 +376,8 @@ function contactStart(data: Buffer): Request {
   const {seat_s: timeout_s, patience_ms} = start;
   return {command: CONTACT.command, objects, open, timeout_s, patience_ms};
 }
+
+const OUTPUT_OF: Readonly<Partial<Record<Behavior, Output>>> = {old_output: 'old', strict_output: 'strict'};
 
 const AT_ONCE: Fault = {kind: 'reboot', at: 'seen', for_ms: 0};
 

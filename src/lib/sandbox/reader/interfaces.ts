@@ -30,6 +30,8 @@ const WAYS: Readonly<Partial<Record<Behavior, readonly Interface[]>>> = {
   torn: ['contactless'],
   use_contact: ['contactless'],
   over_limit: ['contactless'],
+  insert_or_swipe: ['contactless'],
+  chip_error: ['contact'],
   contact: ['contact'],
   contact_approve_offline: ['contact'],
   contact_decline: ['contact'],

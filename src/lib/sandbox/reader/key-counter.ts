@@ -34,6 +34,18 @@ export function sameKey(memory: EmulatorMemory): KeyUse {
   return keyFor(Buffer.from(memory.load().ksn, 'hex'));
 }
 
+/** The key serial number after which exactly so many keys are left. */
+export function ksnWithKeysLeft(ksn: string, left: number): string {
+  let counter = COUNTER_MASK + 1;
+  for (let found = -1; found < left && counter > 0; ) {
+    counter -= 1;
+    if (isUsed(counter)) found += 1;
+  }
+  const bytes = Buffer.from(ksn, 'hex');
+  bytes.writeUIntBE((bytes.readUIntBE(7, 3) & ~COUNTER_MASK & 0xffffff) | counter, 7, 3);
+  return bytes.toString('hex').toUpperCase();
+}
+
 function keyFor(ksn: Buffer): KeyUse {
   return {ksn, key: dataRequestKey(TEST_BDK, ksn)};
 }
@@ -44,7 +56,11 @@ function counterOf(ksn: string): number {
 
 function nextCounter(counter: number): number | undefined {
   for (let next = counter + 1; next <= COUNTER_MASK; next += 1) {
-    if (next.toString(2).replaceAll('0', '').length <= MAX_ONE_BITS) return next;
+    if (isUsed(next)) return next;
   }
   return undefined;
+}
+
+function isUsed(counter: number): boolean {
+  return counter.toString(2).replaceAll('0', '').length <= MAX_ONE_BITS;
 }

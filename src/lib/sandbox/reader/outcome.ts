@@ -41,13 +41,19 @@ function finalOutcome(it: Presentation): Outcome {
     case 'online_pin':
     case 'signature':
     case 'wrong_amount':
+    case 'wrong_currency':
+    case 'two_amounts':
     case 'missing_emv':
     case 'unencrypted':
+    case 'half_clear':
+    case 'no_ksn':
+    case 'number_in_label':
     case 'repeated_ksn':
     case 'old_output':
     case 'strict_output':
       return final(0x23, attributed(it, ATTRIBUTION.contactless, chipData(it)));
     case 'approve_offline':
+    case 'aac_despite_ok':
       return final(0x00, attributed(it, ATTRIBUTION.contactless, chipData(it)));
     case 'decline_by_card':
       return final(0x0a, attributed(it, ATTRIBUTION.contactless, cardError(0x42), chipData(it)));
@@ -66,66 +72,60 @@ function finalOutcome(it: Presentation): Outcome {
       return contactOutcome(it);
     case 'chip_unreadable':
       return failure(it, 0x06, tag('DFEE25', '0007'));
-    case 'no_card':
-      return final(0x08);
-    case 'collision':
-      return failure(it, 0x21);
-    case 'tap_again':
-      return failure(it, 0x30);
-    case 'removed_early':
-      return failure(it, 0x20);
-    case 'torn':
-      return failure(it, 0x73);
     case 'see_phone':
       return final(0x0a, attributed(it, ATTRIBUTION.contactless, tag('FFEE1F', '20698600')));
-    case 'use_other_interface':
-      return failure(it, 0x04);
-    case 'unsupported':
-      return failure(it, 0x27);
-    case 'reader_says_expired':
-      return failure(it, 0x26);
-    case 'use_contact':
-      return failure(it, 0x02);
-    case 'over_limit':
-      return failure(it, 0x22);
-    case 'blocked':
-      return failure(it, 0x25);
-    case 'tamper':
-      return final(0x1d);
-    case 'key_missing':
-      return final(0x90);
-    case 'key_exhausted':
-      return final(0x91);
     case 'reboot':
     case 'silent':
       // A fault of the reader (faults.ts); nothing is answered.
       return {frames: []};
+    default: {
+      const {status, error}: Failure = FAILURES[it.behavior];
+      return error === undefined ? final(status) : failure(it, error);
+    }
   }
 }
 
+interface Failure {
+  readonly status: number;
+  /** First byte of the error object. */
+  readonly error?: number;
+}
+
+/** What is answered without card data. */
+const FAILURES = {
+  no_card: {status: 0x08},
+  use_another: {status: 0x80},
+  insert_or_swipe: {status: 0x81},
+  use_contact: {status: 0x0a, error: 0x02},
+  use_other_interface: {status: 0x0a, error: 0x04},
+  removed_early: {status: 0x0a, error: 0x20},
+  collision: {status: 0x0a, error: 0x21},
+  over_limit: {status: 0x0a, error: 0x22},
+  communication: {status: 0x0a, error: 0x24},
+  blocked: {status: 0x0a, error: 0x25},
+  reader_says_expired: {status: 0x0a, error: 0x26},
+  unsupported: {status: 0x0a, error: 0x27},
+  tap_again: {status: 0x0a, error: 0x30},
+  not_authentic: {status: 0x0a, error: 0x50},
+  restricted: {status: 0x0a, error: 0x55},
+  cvm_failed: {status: 0x0a, error: 0x57},
+  unreadable: {status: 0x0a, error: 0x62},
+  chip_error: {status: 0x0a, error: 0x70},
+  torn: {status: 0x0a, error: 0x73},
+  tamper: {status: 0x1d},
+  key_missing: {status: 0x90},
+  key_exhausted: {status: 0x91},
+} as const satisfies Partial<Record<Behavior, Failure>>;
+
 /** True when a behavior sends card data, and so uses up a key. */
 export function sendsCardData(behavior: Behavior): boolean {
-  return !WITHOUT_DATA.has(behavior);
+  return !(behavior in FAILURES) && !WITHOUT_DATA.has(behavior);
 }
 
 const WITHOUT_DATA: ReadonlySet<Behavior> = new Set<Behavior>([
-  'no_card',
-  'collision',
-  'tap_again',
-  'removed_early',
-  'torn',
   'see_phone',
   'chip_removed_early',
   'chip_unreadable',
-  'use_contact',
-  'use_other_interface',
-  'over_limit',
-  'blocked',
-  'unsupported',
-  'reader_says_expired',
-  'tamper',
-  'key_missing',
-  'key_exhausted',
   'reboot',
   'silent',
 ]);

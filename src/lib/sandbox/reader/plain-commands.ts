@@ -1,4 +1,4 @@
-import {readTlv} from '../../reader/wire/tlv.js';
+import {readTlv, writeTlv} from '../../reader/wire/tlv.js';
 import type {Incoming} from './command-parser.js';
 import {keyStateOf} from './key-counter.js';
 import type {EmulatorWorld, ReaderMemory} from './world.js';
@@ -26,13 +26,13 @@ const HANDLERS: Readonly<Record<number, Readonly<Record<number, Handler>>>> = {
   3: {2: getConfiguration, 3: showResult},
   4: {0: setConfiguration},
   9: {
-    2: () => ({status: 0, data: Buffer.from('DF61024D00', 'hex')}),
-    3: () => ({status: 0, data: Buffer.concat([Buffer.from('DF620A', 'hex'), Buffer.from('SBX_1.0.00')])}),
+    2: () => ({status: 0, data: writeTlv('DF61', Buffer.from([0x4d, 0x00]))}),
+    3: (_, world) => ({status: 0, data: writeTlv('DF62', firmware(world))}),
   },
   18: {1: serialNumber},
   24: {1: () => OK},
   37: {1: setTime, 2: getTime, 3: setDate, 4: getDate},
-  41: {0: () => ({status: 0, data: Buffer.from('Sandbox NEO2 V1.00')})},
+  41: {0: (_, world) => ({status: 0, data: firmware(world)})},
   129: {11: keyState},
   199: {55: (_, world) => ({status: 0, data: Buffer.from([world.settings().encryption_off ? 0 : 3])})},
 };
@@ -44,9 +44,19 @@ export function answerPlain(command: Command, world: EmulatorWorld): Reply {
   return subs[command.sub]?.(command.data, world) ?? UNKNOWN_SUB;
 }
 
-/** The reader's own clock. */
+/** The reader's own clock: as it was set, plus what it gained since. */
 export function readerNow(world: EmulatorWorld): Date {
-  return new Date(Date.now() + world.memory.load().clock_offset_ms);
+  const {clock_offset_ms, clock_set_at} = world.memory.load();
+  const {clock_offset_s = 0, clock_drift_s = 0} = world.settings();
+  const now = Date.now();
+  const gained = clock_set_at === null ? 0 : ((now - clock_set_at) / DAY_MS) * clock_drift_s * 1000;
+  return new Date(now + clock_offset_ms + clock_offset_s * 1000 + gained);
+}
+
+const DAY_MS = 86_400_000;
+
+function firmware(world: EmulatorWorld): Buffer {
+  return Buffer.from(world.settings().firmware ?? 'Sandbox NEO2 V1.00', 'latin1');
 }
 
 function setPollMode(data: Buffer, world: EmulatorWorld): Reply {
@@ -59,22 +69,48 @@ function setPollMode(data: Buffer, world: EmulatorWorld): Reply {
 function setConfiguration(data: Buffer, world: EmulatorWorld): Reply {
   const {objects, truncated} = readTlv(data);
   if (truncated || objects.length === 0) return MALFORMED;
-  const changes: {masking?: [number, number]; first_response?: boolean} = {};
+  if (world.settings().refuses_settings === true) return UNSUPPORTED_PARAMETER;
+  let changes: Partial<ReaderMemory> = {};
   for (const {tag, value} of objects) {
-    const [first = 0, second = 0] = value;
-    if (tag === 'DFEE1D' && value.length === 5 && first <= 6 && second <= 4)
-      changes.masking = [first, second];
-    else if (tag === 'DFED59' && value.length === 1) changes.first_response = first === 0;
-    else return UNSUPPORTED_PARAMETER;
+    const set = SETTINGS[tag];
+    if (set === undefined) return UNSUPPORTED_PARAMETER;
+    const change = set(value);
+    if (change === null) return WRONG_PARAMETER;
+    changes = {...changes, ...change};
   }
   remember(world, changes);
   return OK;
 }
 
+/** Tag → what its value changes; null when the reader does not take the value. */
+const SETTINGS: Readonly<Record<string, (value: Buffer) => Partial<ReaderMemory> | null>> = {
+  DFEE1D: ([leading = 7, trailing = 5, text = 0, nibble = 0, expiry = 0]) => {
+    if (leading > 6 || trailing > 4 || text < 0x20 || text > 0x7e || nibble < 0x0a || nibble > 0x0f)
+      return null;
+    if (expiry !== 0x30 && expiry !== 0x31) return null;
+    const mask = {
+      text: String.fromCharCode(text),
+      nibble: nibble.toString(16).toUpperCase(),
+      shows_expiry: expiry === 0x31,
+    };
+    return {masking: [leading, trailing], mask};
+  },
+  DFED59: ([mode = 2]) => (mode > 1 ? null : {first_response: mode === 0}),
+};
+
 function getConfiguration(_: Buffer, world: EmulatorWorld): Reply {
-  const {masking, first_response} = world.memory.load();
-  const data = Buffer.from([0xdf, 0xee, 0x1d, 5, ...masking, 0x2a, 0x0c, 0x31]);
-  return {status: 0, data: Buffer.concat([data, Buffer.from([0xdf, 0xed, 0x59, 1, first_response ? 0 : 1])])};
+  const {masking, mask, first_response} = world.memory.load();
+  const shown = [
+    ...masking,
+    mask.text.charCodeAt(0),
+    Number.parseInt(mask.nibble, 16),
+    mask.shows_expiry ? 0x31 : 0x30,
+  ];
+  const data = [
+    writeTlv('DFEE1D', Buffer.from(shown)),
+    writeTlv('DFED59', Buffer.from([first_response ? 0 : 1])),
+  ];
+  return {status: 0, data: Buffer.concat(data)};
 }
 
 function showResult(data: Buffer): Reply {
@@ -82,8 +118,9 @@ function showResult(data: Buffer): Reply {
 }
 
 function serialNumber(_: Buffer, world: EmulatorWorld): Reply {
-  const number = world.memory.load().serial_number;
-  if (number === '') return NOT_ALLOWED;
+  const {serial_number: set} = world.settings();
+  const number = set === undefined ? world.memory.load().serial_number : set;
+  if (number === null || number === '') return NOT_ALLOWED;
   const data = Buffer.alloc(15);
   data.write(number, 'latin1');
   return {status: 0, data};
@@ -119,7 +156,10 @@ function setDate(data: Buffer, world: EmulatorWorld): Reply {
 }
 
 function setClock(world: EmulatorWorld, now: Date): Reply {
-  remember(world, {clock_offset_ms: now.getTime() - Date.now()});
+  // Setting it undoes what was put on it from outside.
+  const {clock_offset_s = 0} = world.settings();
+  const set_at = Date.now();
+  remember(world, {clock_offset_ms: now.getTime() - set_at - clock_offset_s * 1000, clock_set_at: set_at});
   return OK;
 }
 

@@ -20,16 +20,35 @@ export async function servePty(
   linkPath: string,
   options: EmulatorOptions = {},
 ): Promise<ServedReader> {
-  const pty = await openPty(linkPath);
-  const emulator = attachEmulator(pty.line, world, options);
-  const ended = pty.ended.then(() => {
+  let pty = await openPty(linkPath);
+  const stop = new AbortController();
+  let closing = false;
+  let pulledFor: number | null = null;
+  const pull = (forMs: number): void => {
+    pulledFor = forMs;
+    void pty.line.close();
+  };
+  const serve = async (): Promise<void> => {
+    const emulator = attachEmulator(pty.line, world, {...options, pull});
+    await pty.ended;
     emulator.detach();
-    world.close();
-  });
+  };
+  const serveUntilClosed = async (): Promise<void> => {
+    for (await serve(); pulledFor !== null && !closing; await serve()) {
+      await sleep(pulledFor, undefined, {signal: stop.signal}).catch(() => {});
+      pulledFor = null;
+      if (closing) return;
+      pty = await openPty(linkPath);
+      if (closing) await pty.line.close();
+    }
+  };
+  const ended = serveUntilClosed().finally(() => world.close());
   return {
     address: `serial:${pty.path}`,
     ended,
     close: async () => {
+      closing = true;
+      stop.abort();
       await pty.line.close();
       await ended;
     },

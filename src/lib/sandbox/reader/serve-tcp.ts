@@ -25,13 +25,18 @@ export async function serveTcp(
   options: EmulatorOptions = {},
 ): Promise<ServedReader> {
   let client: Client | undefined;
+  let backAt = 0;
+  const pull = (forMs: number): void => {
+    backAt = performance.now() + forMs;
+    void client?.hangUp();
+  };
   const server = createServer(async (socket) => {
     // What goes wrong with a client is told by its close.
     socket.on('error', () => {});
     // A reader has one cable. The next client may be there before the last one's goodbye.
     if (client !== undefined) await Promise.race([client.gone, sleep(GOODBYE_MS)]);
-    if (client === undefined)
-      client = serveClient(socket, world, options, () => {
+    if (client === undefined && performance.now() >= backAt)
+      client = serveClient(socket, world, {...options, pull}, () => {
         client = undefined;
       });
     else socket.destroy();

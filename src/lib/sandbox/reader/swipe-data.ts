@@ -14,10 +14,11 @@ export function swipeData(it: Presentation): Buffer {
 function swipeBlock(it: Presentation): Buffer {
   const {pan, name} = it.card;
   const rest = `${expiry(it)}2010000000000`;
-  const hidden = `${expiry(it)}${'*'.repeat(rest.length - 4)}`;
-  const shownPan = masked(pan, it.masking, '*');
+  const {text: mask, shows_expiry} = it.masking;
+  const hidden = `${shows_expiry ? expiry(it) : mask.repeat(4)}${mask.repeat(rest.length - 4)}`;
+  const shownPan = masked(pan, it.masking, mask);
   const clear = [`%B${pan}^${name}^${rest}?`, `;${pan}=${rest}?`].map(ascii);
-  const shown = [`%*${shownPan}^${name}^${hidden}?`, `;${shownPan}=${hidden}?`].map(ascii);
+  const shown = [`%${mask}${shownPan}^${name}^${hidden}?`, `;${shownPan}=${hidden}?`].map(ascii);
   const {use} = it;
   const body = Buffer.concat([
     Buffer.from([0x80, 0x1f, ...clear.map((track) => track.length), 0]),

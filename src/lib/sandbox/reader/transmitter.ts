@@ -6,7 +6,8 @@ import {BURST, endsEverything, type Fault, noise} from './faults.js';
 const BITS_PER_BYTE = 10;
 const FOREIGN: ResponseFrame = {command: 0xf2, status: 0x00, data: Buffer.from([0x01, 0x02])};
 const DEFAULT_NOISE = 64;
-const DRIBBLE_MS = 1;
+/** Bytes that come one by one, each followed by nothing for a moment now and then. */
+const DRIBBLE_PAUSE = {every: 16, ms: 1};
 
 /** The reader's way to the host: frames become bytes, at the pace of the wire and with what goes wrong on it. */
 export class Transmitter {
@@ -27,6 +28,8 @@ export class Transmitter {
 
   /** Sends a frame, damaged as the faults say. */
   send(frame: ResponseFrame, faults: readonly Fault[] = []): void {
+    const late = faults.find(({kind}) => kind === 'delay')?.for_ms ?? 0;
+    if (late > 0) this.#enqueue(() => this.#pause(late));
     this.disturb(faults);
     const bytes = damaged(encodeResponse(frame), faults);
     if (faults.some(({kind}) => kind === 'dribble')) this.#dribble(bytes);
@@ -55,9 +58,9 @@ export class Transmitter {
   }
 
   #dribble(bytes: Buffer): void {
-    for (const byte of bytes) {
+    for (const [at, byte] of bytes.entries()) {
       this.#enqueue(Buffer.from([byte]));
-      this.#enqueue(() => this.#pause(DRIBBLE_MS));
+      if (at % DRIBBLE_PAUSE.every === 0) this.#enqueue(() => this.#pause(DRIBBLE_PAUSE.ms));
     }
   }
 

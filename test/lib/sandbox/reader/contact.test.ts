@@ -2,7 +2,8 @@ import {expect} from 'chai';
 import {encodeCommand, ResponseDecoder, type ResponseFrame} from '../../../../src/lib/reader/wire/frame.js';
 import {type CableEnd, memoryCable} from '../../../../src/lib/sandbox/reader/cable.js';
 import {attachEmulator} from '../../../../src/lib/sandbox/reader/emulator.js';
-import {memoryWorld, type ReaderSettings} from '../../../../src/lib/sandbox/reader/world.js';
+import {memoryWorld} from '../../../../src/lib/sandbox/reader/memory-world.js';
+import type {ReaderSettings} from '../../../../src/lib/sandbox/reader/world.js';
 
 const START = '0000010060' + '9F0206000000001250' + '5F2A020840';
 /** As START, for a reader that waits for nobody. */

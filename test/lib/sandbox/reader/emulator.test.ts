@@ -10,7 +10,9 @@ import {dataRequestKey, decryptTag, TEST_BDK} from '../../../../src/lib/sandbox/
 import {BEHAVIORS, type Behavior} from '../../../../src/lib/sandbox/reader/behaviors.js';
 import {memoryCable} from '../../../../src/lib/sandbox/reader/cable.js';
 import {attachEmulator, type EmulatorOptions} from '../../../../src/lib/sandbox/reader/emulator.js';
-import {memoryWorld} from '../../../../src/lib/sandbox/reader/world.js';
+import {memoryWorld} from '../../../../src/lib/sandbox/reader/memory-world.js';
+import {answerPlain, readerNow} from '../../../../src/lib/sandbox/reader/plain-commands.js';
+import {OUTPUTS, type ReaderMemory} from '../../../../src/lib/sandbox/reader/world.js';
 
 const REQUEST = {amount: 1250, currency: 'usd', currency_numeric: '840', timeout_s: 1, stripe: true};
 const QUICK: EmulatorOptions = {card_delay_ms: 2, frame_delay_ms: 1};
@@ -78,6 +80,7 @@ describe('the emulated reader and the driver', () => {
     unsupported: 'failed card_unsupported',
     reader_says_expired: 'failed card_expired',
     decline_by_card: 'contactless_emv aac none',
+    aac_despite_ok: 'contactless_emv aac none',
     no_card: 'no_card timeout',
     swipe: 'magnetic_stripe_track2 null null',
     fallback: 'magnetic_stripe_fallback null null',
@@ -85,9 +88,14 @@ describe('the emulated reader and the driver', () => {
     expired: 'contactless_emv arqc none 2020',
     online_pin: 'contactless_emv arqc online_pin',
     signature: 'contactless_emv arqc signature',
-    wrong_amount: 'contactless_emv arqc none',
+    wrong_amount: 'contactless_emv arqc none 2034 1251 840',
+    wrong_currency: 'contactless_emv arqc none 2034 1250 978',
+    two_amounts: 'contactless_emv arqc none 2034 null 840',
     missing_emv: 'contactless_emv null none',
     unencrypted: 'unsealed visa 4242',
+    half_clear: 'unsealed visa 4242',
+    no_ksn: 'failed unusable_encryption',
+    number_in_label: 'unsealed visa 4242',
     repeated_ksn: 'contactless_emv arqc none',
     old_output: 'contactless_emv arqc none',
     strict_output: 'contactless_emv arqc none',
@@ -95,6 +103,14 @@ describe('the emulated reader and the driver', () => {
     tap_again: 'failed tap_again',
     removed_early: 'failed card_error',
     use_contact: 'failed use_contact',
+    use_another: 'failed use_another_card',
+    insert_or_swipe: 'failed use_contact',
+    communication: 'failed card_error',
+    not_authentic: 'failed authentication_failed',
+    restricted: 'failed restricted',
+    cvm_failed: 'failed verification_failed',
+    unreadable: 'failed unreadable',
+    chip_error: 'failed card_error',
     over_limit: 'failed over_contactless_limit',
     blocked: 'failed card_blocked',
     offline_only: 'failed reader_offline_only',
@@ -153,10 +169,70 @@ describe('the emulated reader and the driver', () => {
     }
   });
 
-  it('talk at the pace of the wire', async () => {
+  it('talk no faster than 115200 baud, when paced', async () => {
+    const [host, far] = memoryCable();
+    const world = memoryWorld({paced: true});
+    world.memory.save({...world.memory.load(), poll_on_demand: true});
+    attachEmulator(far, world, {card_delay_ms: 0, frame_delay_ms: 0});
+    const decoder = new ResponseDecoder();
+    let bytes = 0;
+    const began = performance.now();
+    const ended = new Promise<number>((resolve) => {
+      host.onData((chunk) => {
+        bytes += chunk.length;
+        if (decoder.push(chunk).some(({status}) => status === 0x23)) resolve(performance.now());
+      });
+    });
+    host.write(encodeCommand({command: 2, sub: 0x40, data: Buffer.from('1E', 'hex')}));
+    const took = (await ended) - began;
+    expect(bytes).to.be.above(250);
+    expect(bytes / took, 'bytes a millisecond').to.be.at.most(11.53);
+    await host.close();
     const opened = await reader(memoryWorld(), {...QUICK, paced: true});
     expect((await opened.collect(REQUEST, () => {})).kind).to.equal('card');
     await opened.close();
+  });
+
+  it('agree on how much of a number is shown', async () => {
+    for (const [mask, leading, last4, year] of [
+      ['00042A0C30', '', '4242', 2034],
+      ['06002A0C31', '424242', null, 2034],
+      ['0604230A31', '424242', '4242', 2034],
+    ] as const) {
+      for (const behavior of ['approve', 'swipe'] as const) {
+        const world = memoryWorld();
+        world.cards.push({behavior});
+        const opened = await reader(world);
+        world.memory.save({...world.memory.load(), ...maskOf(mask)});
+        const answer = await opened.collect(REQUEST, () => {});
+        if (answer.kind !== 'card') throw new Error(`${behavior} ${mask}: ${answer.kind}`);
+        expect(answer.card, `${behavior} ${mask}`).to.deep.include({leading_digits: leading, last4});
+        if (behavior === 'approve') expect(answer.card.exp_year).to.equal(year);
+        await opened.close();
+      }
+    }
+  });
+
+  it('agree on a firmware that knows no settings, and on a reader without a number', async () => {
+    const opened = await reader(
+      memoryWorld({refuses_settings: true, serial_number: null, firmware: 'Old V0.9'}),
+    );
+    expect(await opened.identify()).to.deep.include({serial_number: '', firmware: 'Old V0.9'});
+    expect((await opened.collect(REQUEST, () => {})).kind).to.equal('card');
+    await opened.close();
+  });
+
+  it('sell in every notation, and with every way of saying which key', async () => {
+    for (const output of OUTPUTS) {
+      for (const {pan} of TEST_CARDS) {
+        const world = memoryWorld({output});
+        world.cards.push({pan});
+        const opened = await reader(world, {card_delay_ms: 0, frame_delay_ms: 0});
+        const answer = await opened.collect(REQUEST, () => {});
+        expect(answer.kind === 'card' && answer.card.last4, `${output} ${pan}`).to.equal(pan.slice(-4));
+        await opened.close();
+      }
+    }
   });
 });
 
@@ -207,6 +283,34 @@ describe('the emulated reader on the wire', () => {
     expect(statuses(answers)).to.deep.equal(['1:0', '18:0', '5:0']);
   });
 
+  it('tells its settings as they were made, and refuses what it does not take', async () => {
+    const answers = await exchange(
+      command(4, 0, 'DFEE1D0506032D0B30' + 'DFED590100'),
+      command(3, 2),
+      command(4, 0, 'DFEE1D0507032D0B30'),
+      command(4, 0, 'DFED590102'),
+      command(4, 0, 'DFAA0100'),
+      command(4, 0),
+    );
+    expect(statuses(answers)).to.deep.equal(['4:0', '3:0', '4:5', '4:5', '4:6', '4:7']);
+    expect(answers[1]?.data.toString('hex').toUpperCase()).to.equal('DFEE1D0506032D0B30DFED590100');
+  });
+
+  it('has a clock that is wrong as told, until it is set, and drifts from then on', () => {
+    const ahead = memoryWorld({clock_offset_s: 3600, clock_drift_s: 86_400});
+    const lead = (): number => Math.round((readerNow(ahead).getTime() - Date.now()) / 1000);
+    expect(lead()).to.equal(3600);
+    const now = new Date();
+    const digits = now.toISOString().slice(11, 16).replace(':', '');
+    const set = {kind: 'command', command: 0x25, sub: 1, data: Buffer.from(digits, 'hex')} as const;
+    expect(answerPlain(set, ahead).status).to.equal(0);
+    expect(Math.abs(lead())).to.be.at.most(60);
+    const memory = ahead.memory.load();
+    ahead.memory.save({...memory, clock_set_at: Number(memory.clock_set_at) - 3_600_000});
+    // A second a second: an hour ago it was right.
+    expect(Math.abs(lead() - 3600)).to.be.at.most(61);
+  });
+
   it('keeps its clock', async () => {
     const set = [command(0x25, 0x03, '20191201'), command(0x25, 0x01, '2359')];
     const answers = await exchange(
@@ -220,12 +324,24 @@ describe('the emulated reader on the wire', () => {
   });
 });
 
+/** As the reader keeps what the data of DFEE1D says. */
+function maskOf(hex: string): Partial<ReaderMemory> {
+  const [leading = 0, trailing = 0, text = 0, nibble = 0, expiry = 0] = Buffer.from(hex, 'hex');
+  const mask = {
+    text: String.fromCharCode(text),
+    nibble: nibble.toString(16).toUpperCase(),
+    shows_expiry: expiry === 0x31,
+  };
+  return {masking: [leading, trailing], mask};
+}
+
 function summary(answer: CardAnswer | string): string {
   if (typeof answer === 'string') return answer;
   switch (answer.kind) {
     case 'card': {
-      const {read_method, cryptogram, receipt, exp_year} = answer.card;
-      return `${read_method} ${cryptogram} ${receipt.cardholder_verification_method} ${exp_year}`;
+      const {read_method, cryptogram, receipt, exp_year, amount_authorized, currency_numeric} = answer.card;
+      const method = receipt.cardholder_verification_method;
+      return `${read_method} ${cryptogram} ${method} ${exp_year} ${amount_authorized} ${currency_numeric}`;
     }
     case 'unsealed':
       return `unsealed ${answer.brand} ${answer.last4}`;

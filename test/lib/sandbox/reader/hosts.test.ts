@@ -10,13 +10,16 @@ import {openReader, readerOverLine} from '../../../../src/lib/reader/open.js';
 import {
   configureReader,
   directoryWorld,
+  leaveKeys,
+  loadScenario,
   presentNext,
+  scenarioOf,
 } from '../../../../src/lib/sandbox/reader/directory-world.js';
 import {nextKey} from '../../../../src/lib/sandbox/reader/key-counter.js';
+import {memoryWorld} from '../../../../src/lib/sandbox/reader/memory-world.js';
 import {openPty, servePty} from '../../../../src/lib/sandbox/reader/serve-pty.js';
 import {serveTcp} from '../../../../src/lib/sandbox/reader/serve-tcp.js';
 import {simLine} from '../../../../src/lib/sandbox/reader/sim.js';
-import {memoryWorld} from '../../../../src/lib/sandbox/reader/world.js';
 import vectors from '../../../fixtures/reader-vectors.json' with {type: 'json'};
 import {requireSocat} from '../../../support/socat.js';
 import {attachVectorPeer} from '../../../support/vector-peer.js';
@@ -113,6 +116,48 @@ describe('a reader that lives in a directory', () => {
     await reader.close();
   });
 
+  it('plays a scenario across processes, from where it was left', async () => {
+    const steps = [{card: 'amex', repeat: 2}, {reader: {encryption_off: true}}, {card: 'jcb'}];
+    loadScenario(dir, JSON.stringify({reader: {keys_left: 5}, steps, afterwards: 'nobody'}));
+    const sales: string[] = [];
+    for (let round = 0; round < 4; round += 1) {
+      const reader = await sim();
+      sales.push(await sell(reader));
+      await reader.close();
+    }
+    expect(sales.map((sale) => sale.split(' ')[0])).to.deep.equal(['0005', '0005', 'unsealed', 'no_card']);
+    expect(scenarioOf(dir)?.progress).to.deep.include({step: 3});
+    // A card in the hand goes before it, a new scenario before a card.
+    presentNext(dir, {pan: '5555555555554444', sticky: true});
+    loadScenario(dir, JSON.stringify({steps: [{card: 'diners'}]}));
+    const reader = await sim();
+    expect(await sell(reader)).to.match(/^1667/);
+    await reader.close();
+  });
+
+  it('has as many keys left as it was told', async () => {
+    leaveKeys(dir, 2);
+    const reader = await sim();
+    expect(await sell(reader)).to.match(/^4242/);
+    expect(await sell(reader)).to.match(/^4242/);
+    expect((await reader.identify()).key.state).to.equal('end_of_life');
+    expect(codeOf(() => leaveKeys(dir, 1))).to.equal('reader_busy');
+    expect((await rejection(sell(reader))).code).to.equal('reader_key_exhausted');
+    await reader.close();
+  });
+
+  it('is away while its cable is pulled', async () => {
+    presentNext(dir, {faults: [{kind: 'cable_pull', at: 'seen', for_ms: 150}]});
+    const reader = await sim();
+    expect((await rejection(sell(reader))).code).to.equal('reader_lost');
+    await reader.close();
+    expect(codeOf(() => simLine(dir))).to.equal('reader_not_found');
+    await new Promise((resolve) => setTimeout(resolve, 160));
+    const back = await sim();
+    expect(await sell(back)).to.equal('4242 00002');
+    await back.close();
+  });
+
   it('has one user at a time', async () => {
     const reader = await sim();
     expect(codeOf(() => simLine(dir))).to.equal('reader_busy');
@@ -138,6 +183,22 @@ describe('a reader on TCP', () => {
     await served.close();
     expect((await rejection(again.identify())).code).to.equal('reader_lost');
     await again.close();
+  });
+
+  it('hangs up when its cable is pulled, and is back after a while', async () => {
+    const world = memoryWorld();
+    world.cards.push({faults: [{kind: 'cable_pull', for_ms: 100}]});
+    const served = await serveTcp(world, 0, '127.0.0.1', QUICK);
+    const reader = await openReader(served.address);
+    await reader.prepare(new Date());
+    expect((await rejection(sell(reader))).code).to.equal('reader_lost');
+    await reader.close();
+    expect((await rejection(openReader(served.address))).code).to.equal('reader_not_answering');
+    await new Promise((resolve) => setTimeout(resolve, 120));
+    const back = await openReader(served.address);
+    expect(await sell(back)).to.equal('4242 00002');
+    await back.close();
+    await served.close();
   });
 
   it('that is not there is not found', async () => {
@@ -172,6 +233,22 @@ describe('a reader on a pseudo terminal', () => {
     await served.close();
     expect(existsSync(link)).to.equal(false);
     expect((await rejection(openReader(served.address))).code).to.equal('reader_not_found');
+  });
+
+  it('vanishes when its cable is pulled, and comes back under the same name', async () => {
+    const world = memoryWorld();
+    world.cards.push({faults: [{kind: 'cable_pull', at: 'waiting', for_ms: 100}]});
+    const served = await servePty(world, join(dir, 'port'), QUICK);
+    const reader = await openReader(served.address);
+    await reader.prepare(new Date());
+    expect((await rejection(sell(reader))).code).to.equal('reader_lost');
+    await reader.close();
+    expect((await rejection(openReader(served.address))).code).to.equal('reader_not_found');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const back = await openReader(served.address);
+    expect(await sell(back)).to.equal('4242 00001');
+    await back.close();
+    await served.close();
   });
 
   it('is busy while another program has it', async () => {
