@@ -88,9 +88,11 @@ describe('after a full run', () => {
       expect((await cli.run(index % 2 === 0 ? sale : [...sale, '--json'])).code).to.equal(0);
     }
     for (const behavior of ['unencrypted', 'swipe', 'msd', 'expired', 'decline_by_card'] as const) {
-      present(cli, {pan: '5555555555554444', behavior});
-      expect((await cli.run(['collect', '6.00', 'usd', '--reference', behavior])).code).to.be.oneOf([8, 9]);
+      present(cli, {pan: '5555555555554444', behavior, sticky: true});
+      const sale = ['collect', '6.00', 'usd', '--reference', behavior];
+      expect((await cli.run([...sale, '--json', '--watch'])).code).to.be.oneOf([8, 9]);
     }
+    present(cli, {});
     const privates = sealedData(cli);
     expect(privates, 'sealed data that waits').to.have.length(TEST_CARDS.length);
     sealed = privates.flatMap((one) => Object.values(one.sealed.tags));
