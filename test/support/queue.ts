@@ -61,7 +61,7 @@ export async function openQueue(pace: Pace = {}, clock?: Parameters<typeof openT
       writeFileSync(join(till.directory, 'config.json'), JSON.stringify({profiles}));
     },
     store: async (count, first = 1) => {
-      const seller = quickSeller(till.directory, line.url, clock);
+      const seller = quickSeller(till.directory, line.url, {clock});
       const ids: string[] = [];
       try {
         for (let one = first; one < first + count; one += 1) {

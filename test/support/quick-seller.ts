@@ -1,6 +1,6 @@
 import {join} from 'node:path';
 import {sandboxPolicy} from '../../src/lib/core/limits.js';
-import type {Clock} from '../../src/lib/core/ports.js';
+import type {Clock, OpenReader} from '../../src/lib/core/ports.js';
 import {machineId, systemClock} from '../../src/lib/device/clock.js';
 import {FileDevice} from '../../src/lib/device/device.js';
 import {openGateway} from '../../src/lib/gateway/open-gateway.js';
@@ -12,16 +12,25 @@ import {simLine} from '../../src/lib/sandbox/reader/sim.js';
 import {disk} from '../../src/lib/storage/disk.js';
 import {Terminal} from '../../src/lib/terminal/terminal.js';
 
+/** What a quick seller may have otherwise. */
+export interface QuickOptions {
+  readonly clock?: Clock;
+  /** Where the API is; nowhere when left out, so that everything is stored. */
+  readonly baseUrl?: string;
+  readonly openReader?: OpenReader;
+}
+
 /**
  * A terminal on a connected sandbox device that sells as fast as the disk allows: its emulated reader finds a card at
- * once. For tests that need many stored payments and are not about how they came there.
+ * once. For tests that need many stored payments and are not about how they came there, or that need another reader.
  */
-export function quickSeller(directory: string, origin: string, clock: Clock = systemClock()): Terminal {
+export function quickSeller(directory: string, origin: string, options: QuickOptions = {}): Terminal {
+  const {clock = systemClock(), baseUrl = 'http://127.0.0.1:1'} = options;
   const machine = machineDigest(machineId());
   const journal = new FileJournal({storage: disk, directory, clock, machine});
   const reader = join(sandboxDirectory(directory), 'reader');
   const gateway = openGateway({
-    baseUrl: 'http://127.0.0.1:1',
+    baseUrl,
     apiKey: 'sk_test_stowpay_sandbox',
     origin,
     acceptsSealedData: true,
@@ -39,10 +48,7 @@ export function quickSeller(directory: string, origin: string, clock: Clock = sy
     device: new FileDevice(disk, directory),
     gateway,
     inspectPort: () => ({kind: 'emulated'}) as const,
-    openReader: (address: string, signal?: AbortSignal) =>
-      readerOverLine(simLine(reader, {card_delay_ms: 0, frame_delay_ms: 0}), address, signal, {
-        retry_pause: 0,
-      }),
+    openReader: options.openReader ?? quickReader(reader),
     policy: sandboxPolicy,
     clock,
     random: (count: number) => crypto.getRandomValues(new Uint8Array(count)),
@@ -53,4 +59,11 @@ export function quickSeller(directory: string, origin: string, clock: Clock = sy
     await gateway.close();
     journal.close();
   });
+}
+
+function quickReader(directory: string): OpenReader {
+  return (address, signal) =>
+    readerOverLine(simLine(directory, {card_delay_ms: 0, frame_delay_ms: 0}), address, signal, {
+      retry_pause: 0,
+    });
 }
