@@ -1,6 +1,7 @@
 // Other ways to keep the same records on a disk with Node. Each is opened as its documentation says for data that
 // must last, fed one record after the other, and believed when it says that a record is kept.
-import {closeSync, fsyncSync, openSync, renameSync, writeFileSync} from 'node:fs';
+import {createHmac, randomBytes} from 'node:crypto';
+import {closeSync, fdatasyncSync, fsyncSync, openSync, renameSync, writeFileSync, writeSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {paymentId} from './records.mjs';
 
@@ -17,6 +18,37 @@ function recordMaker(lines) {
 /** A history is one document a payment, the larger of the two records. */
 function historyOf(record, payments) {
   return Array.from({length: payments}, (_, number) => record(number * 2 + 1));
+}
+
+/**
+ * No store: what is left when everything but the promise is. The same bytes as JSON, each line with a MAC over itself
+ * and the one before it, one write and one sync for all who wait. No lock, no state, nothing could be found again.
+ */
+async function openBare(directory, _history, record) {
+  const file = openSync(join(directory, 'records.jsonl'), 'a');
+  const key = randomBytes(32);
+  let waiting = [];
+  let mac = '';
+  const write = () => {
+    const all = waiting;
+    waiting = [];
+    let lines = '';
+    for (const {entry} of all) {
+      const body = JSON.stringify(entry);
+      mac = createHmac('sha256', key).update(mac).update(body).digest('base64url');
+      lines += `{"mac":"${mac}","body":${body}}\n`;
+    }
+    writeSync(file, lines);
+    fdatasyncSync(file);
+    for (const {resolve} of all) resolve();
+  };
+  return {
+    append: (n) =>
+      new Promise((resolve) => {
+        if (waiting.push({entry: record(n), resolve}) === 1) queueMicrotask(write);
+      }),
+    close: () => closeSync(file),
+  };
 }
 
 async function openSqlite(directory, history, record) {
@@ -114,6 +146,7 @@ async function openNedb(directory, history, record) {
 }
 
 const OPENERS = {
+  'bare Node': openBare,
   'better-sqlite3': openSqlite,
   level: openLevel,
   'jsonl-db': openJsonlDb,

@@ -42,7 +42,7 @@ const WAITING = 100;
  * a group of their own: what they leave behind would slow the syncs of the others.
  */
 const GROUPS = [
-  ['stowpay', 'better-sqlite3', 'level', 'jsonl-db'],
+  ['stowpay', 'bare Node', 'better-sqlite3', 'level', 'jsonl-db'],
   ['nedb', 'lowdb-durable', 'lowdb'],
 ];
 
