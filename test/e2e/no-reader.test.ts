@@ -142,3 +142,18 @@ describe('a real line without a named profile', () => {
     expectFailure(ran, 12, 'profile_unknown');
   });
 });
+
+describe('the doctor on the command line', () => {
+  it('answers with one object and the exit code of the worst, and 0 when all is well', async () => {
+    const cli = await connectedCli('off');
+    const well = await cli.run(['doctor', '--strict']);
+    expect(well.code, well.stderr).to.equal(0);
+    expect(well.stdout).to.include('13 ok, 0 to look at, 0 wrong');
+    configureReader(join(cli.dataDir, 'sandbox', 'reader'), {encryption_off: true});
+    const ran = await cli.run(['doctor', '--json']);
+    expectFailure(ran, 9, 'reader_not_encrypting');
+    const {result} = JSON.parse(ran.stdout) as {result: {counts: {fail: number}; checks: {id: string}[]}};
+    expect(result.counts.fail).to.equal(1);
+    expect(result.checks.map(({id}) => id)).to.include('reader.encryption');
+  });
+});

@@ -35,8 +35,13 @@ export function judgeOfflineWindows(context: PairingContext): readonly Check[] {
   return [
     paired.how === 'provisioned'
       ? ok('reader.software', 'a sandbox reader does not age')
-      : judge('reader.software', `software ${firmware} confirmed`, windows.software, context),
-    judge('reader.pairing', `${who.type} connected online at ${paired.location.id}`, windows.type, context),
+      : judge('reader.software', [`software ${firmware}`, 'confirmed online'], windows.software, context),
+    judge(
+      'reader.pairing',
+      [`a reader of type ${who.type}`, `connected online at ${paired.location.id}`],
+      windows.type,
+      context,
+    ),
   ];
 }
 
@@ -47,18 +52,19 @@ const CODES = {
 
 function judge(
   id: keyof typeof CODES,
-  what: string,
+  [subject, met]: readonly [subject: string, met: string],
   {met_at, days_left}: OfflineWindow,
   {paired, clock_uncertain}: PairingContext,
 ): Check {
-  const when = met_at === null ? 'never' : `last on ${met_at.slice(0, 10)}`;
+  const what =
+    met_at === null ? `${subject} was never ${met}` : `${subject} was ${met} last on ${met_at.slice(0, 10)}`;
   const details = {met_at, days_left, clock_uncertain};
   const offline = paired?.configuration.offline_enabled === true;
   if (!offline) {
-    return ok(id, `${what}, ${when}; offline is not enabled at this location`, {details});
+    return ok(id, `${what}; offline is not enabled at this location`, {details});
   }
   const unsure = clock_uncertain ? ', by a clock that cannot be trusted' : '';
-  const found = `${what}, ${when}: ${days_left === 1 ? '1 day' : `${days_left} days`} left${unsure}`;
+  const found = `${what}: ${days_left === 1 ? '1 day' : `${days_left} days`} left${unsure}`;
   if (days_left > WARN_DAYS) return ok(id, found, {details});
   const fix = 'Run stowpay connect with network: connecting online once renews it.';
   const then = 'without network the reader cannot be connected again';

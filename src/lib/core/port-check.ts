@@ -14,7 +14,7 @@ export function judgePort(address: string, facts: PortFacts, refused: StowpayErr
       details,
     });
   }
-  const others = facts.kind === 'serial' ? (facts.holders ?? []) : [];
+  const others = holdersOf(facts);
   if (others.length > 0) {
     return warn('reader.port', `${address} is also open in ${holdersText(others)}`, {
       means:
@@ -36,8 +36,9 @@ export function isBehindThePort({code}: StowpayError): boolean {
 }
 
 function busy(address: string, facts: PortFacts, refused: StowpayError): Check {
-  const others = facts.kind === 'serial' ? (facts.holders ?? []) : [];
-  const who = others.length === 0 ? 'another process' : holdersText(others);
+  const others = holdersOf(facts);
+  const locking = others.filter(({locks}) => locks);
+  const who = others.length === 0 ? 'another process' : holdersText(locking.length > 0 ? locking : others);
   return unknown('reader.port', `The reader at ${address} is busy: ${who} is using it`, {
     means: 'It was left alone: any command would end a card read that is under way. Nothing is wrong so far.',
     fix: refused.hint ?? 'Run stowpay doctor again when it is done.',
@@ -46,8 +47,14 @@ function busy(address: string, facts: PortFacts, refused: StowpayError): Check {
   });
 }
 
+function holdersOf(facts: PortFacts): readonly PortHolder[] {
+  return facts.kind === 'serial' ? (facts.holders ?? []) : [];
+}
+
 function owned(facts: PortFacts): string {
-  if (facts.kind !== 'serial' || facts.target === null || facts.may_open) return '';
+  if (facts.kind !== 'serial' || facts.target === null) return '';
+  if (!facts.is_device) return ' What is there is a file, not a port.';
+  if (facts.may_open) return '';
   return ` It belongs to ${facts.owner}, mode ${facts.mode}.`;
 }
 

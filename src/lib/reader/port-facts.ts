@@ -106,15 +106,23 @@ function hex(part: number): string {
   return part.toString(16).padStart(2, '0');
 }
 
+/** Of a pseudo terminal the far end has it open, too; that one is no rival. */
+const FAR_END = /^\/dev\/(?:pts\/)?ptmx$/;
+
 function openers(target: string): readonly number[] {
   return (orNull(() => readdirSync('/proc')) ?? [])
     .filter((name) => /^\d+$/.test(name))
-    .filter((pid) =>
-      (orNull(() => readdirSync(`/proc/${pid}/fd`)) ?? []).some(
-        (fd) => orNull(() => readlinkSync(`/proc/${pid}/fd/${fd}`)) === target,
-      ),
-    )
+    .filter((pid) => {
+      const open = openFiles(pid);
+      return open.includes(target) && !open.some((file) => FAR_END.test(file));
+    })
     .map(Number);
+}
+
+function openFiles(pid: string): readonly string[] {
+  return (orNull(() => readdirSync(`/proc/${pid}/fd`)) ?? []).flatMap(
+    (fd) => orNull(() => readlinkSync(`/proc/${pid}/fd/${fd}`)) ?? [],
+  );
 }
 
 /** Processes come and go while they are looked at, and many belong to others. */
