@@ -33,6 +33,8 @@ const MAX_DIGITS = 19;
 /** Bytes below which nothing can be a whole number, or a number with what follows it on a track. */
 const SHORTEST_NUMBER = MIN_DIGITS / 2;
 const SHORTEST_TRACK = 10;
+/** Whole bytes of digits in the shortest number, wherever it begins: one nibble before them, one behind. */
+const DIGIT_BYTES = MIN_DIGITS / 2 - 1;
 /** Visible digits that tell a card number from other digits. */
 const ENOUGH_VISIBLE = 6;
 
@@ -60,9 +62,7 @@ export function clearNumber(value: Buffer, known: readonly MaskedAccount[]): str
 /** True when a value is nothing but a valid card number, packed or as text. */
 export function isCardNumber(value: Buffer): boolean {
   if (value.length < SHORTEST_NUMBER || value.length > MAX_DIGITS + 1) return false;
-  return [nibbles(value), value.toString('latin1')].some((text) =>
-    isLuhnValid(WHOLE_NUMBER.exec(text)?.[1] ?? ''),
-  );
+  return readings(value).some((text) => isLuhnValid(WHOLE_NUMBER.exec(text)?.[1] ?? ''));
 }
 
 /** True when every byte is printable, in a value long enough that ciphertext would not be. */
@@ -118,7 +118,11 @@ function agrees(number: string, {leading, last4, digits}: Visible): boolean {
 
 function hasNumber(value: Buffer, account: Visible, accept: (number: string) => boolean): boolean {
   if (value.length < SHORTEST_NUMBER) return false;
-  return inBothNotations(value, DIGITS).some((run) => hasPart(run, account, accept));
+  return readings(value).some(
+    (text) =>
+      text.includes(account.leading) &&
+      (text.match(DIGITS) ?? []).some((run) => hasPart(run, account, accept)),
+  );
 }
 
 /** True when a part of a run of digits is as long as the card number, begins and ends like it, and is accepted. */
@@ -138,10 +142,44 @@ function hasPart(run: string, account: Visible, accept: (number: string) => bool
 
 const LENGTHS = Array.from({length: MAX_DIGITS - MIN_DIGITS + 1}, (_, index) => MIN_DIGITS + index);
 
+/** A value in the notations in which it has digits enough for a card number. */
+function readings(value: Buffer): string[] {
+  const rows = digitRows(value);
+  if (rows === NO_ROW) return [];
+  return rows === TEXT_ROW ? [nibbles(value), value.toString('latin1')] : [nibbles(value)];
+}
+
+/** What a pattern finds in a value, in either notation: its first group, or all of it. */
 function inBothNotations(value: Buffer, pattern: RegExp): string[] {
-  return [nibbles(value), value.toString('latin1')].flatMap((text) =>
-    [...text.matchAll(pattern)].map(([all, ...groups]) => groups.find((group) => group !== undefined) ?? all),
-  );
+  return readings(value).flatMap((text) => {
+    if (text.search(pattern) === -1) return [];
+    return [...text.matchAll(pattern)].map(
+      ([all, ...groups]) => groups.find((group) => group !== undefined) ?? all,
+    );
+  });
+}
+
+const NO_ROW = 0;
+const PACKED_ROW = 1;
+const TEXT_ROW = 2;
+
+/**
+ * Whether a value has digits enough for a card number in a row: packed, or as text, where every one of them looks like
+ * two packed ones. Most values have not, and need not be written out to see it.
+ */
+function digitRows(value: Buffer): typeof NO_ROW | typeof PACKED_ROW | typeof TEXT_ROW {
+  let packed = 0;
+  let text = 0;
+  let found: typeof NO_ROW | typeof PACKED_ROW = NO_ROW;
+  for (let at = 0; at < value.length; at += 1) {
+    const byte = value[at] as number;
+    const digits = (byte & 0x0f) < 0x0a && byte < 0xa0;
+    packed = digits ? packed + 1 : 0;
+    text = digits && byte >> 4 === 3 ? text + 1 : 0;
+    if (text === MIN_DIGITS) return TEXT_ROW;
+    if (packed === DIGIT_BYTES) found = PACKED_ROW;
+  }
+  return found;
 }
 
 function maskedNibbles(text: string): MaskedAccount | null {

@@ -181,9 +181,13 @@ interface Opened {
 
 function openAnswer({status, data, earlier = []}: FinalAnswer): Opened {
   const parts = [openData(status, data), ...earlier.map((before) => openData(STATUS.ok, before))];
+  const [last, ...before] = parts;
   return {
     parts,
-    tags: new TagList(parts.flatMap(({tags}) => tags.objects)),
+    tags:
+      before.length === 0 && last !== undefined
+        ? last.tags
+        : new TagList(parts.flatMap(({tags}) => tags.objects)),
     attribution: parts.find((part) => part.attribution !== null)?.attribution ?? null,
   };
 }

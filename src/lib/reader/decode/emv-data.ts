@@ -1,4 +1,3 @@
-import {writeTlv} from '../wire/tlv.js';
 import {holdsNumberLike, type Visible} from './account.js';
 import type {TagList} from './tag-list.js';
 
@@ -77,19 +76,28 @@ export interface EmvData {
   readonly missing: readonly string[];
 }
 
+/** Each allowed tag as it is written, and room for all of them at their longest. */
+const WRITTEN = EMV_DATA_ALLOWLIST.map(({tag, max}) => ({tag, max, bytes: Buffer.from(tag, 'hex')}));
+const LONGEST = WRITTEN.reduce((sum, {max, bytes}) => sum + bytes.length + 2 + max, 0);
+
 /** What may leave the reader's room of the clear tags. */
 export function emvData(tags: TagList, account: Visible): EmvData {
-  const kept = EMV_DATA_ALLOWLIST.flatMap(({tag, max}) => {
+  const out = Buffer.alloc(LONGEST);
+  const kept = new Set<string>();
+  let end = 0;
+  for (const {tag, max, bytes} of WRITTEN) {
     const value = tags.first(tag);
-    if (value === null || value.length > max) return [];
+    if (value === null || value.length > max) continue;
     // A card may put anything into its own tags: the last defence against a number in the wrong place.
-    return holdsNumberLike(value, account) ? [] : [{tag, bytes: writeTlv(tag, value)}];
-  });
-  const names = new Set(kept.map(({tag}) => tag));
+    if (holdsNumberLike(value, account)) continue;
+    kept.add(tag);
+    end += bytes.copy(out, end);
+    if (value.length > 0x7f) out[end++] = 0x81;
+    out[end++] = value.length;
+    end += value.copy(out, end);
+  }
   return {
-    hex: Buffer.concat(kept.map(({bytes}) => bytes))
-      .toString('hex')
-      .toUpperCase(),
-    missing: REQUIRED.filter((tag) => !names.has(tag)),
+    hex: out.toString('hex', 0, end).toUpperCase(),
+    missing: REQUIRED.filter((tag) => !kept.has(tag)),
   };
 }

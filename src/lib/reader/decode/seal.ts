@@ -225,9 +225,9 @@ function collect(
     const account = ACCOUNT_TAGS.has(name) || /^T\d$/.test(name);
     const whole = bytes.length % cipher.block === 0;
     if (account && !whole) return unusable(`the ciphertext of ${name} is not whole blocks`);
-    if (account && (tags[name] ?? upperHex(bytes)) !== upperHex(bytes))
-      return unusable(`there are two ciphertexts of ${name}`);
-    if (whole && !COPY_TAGS.has(name) && name.length <= LONGEST_NAME) tags[name] ??= upperHex(bytes);
+    const text = upperHex(bytes);
+    if (account && (tags[name] ?? text) !== text) return unusable(`there are two ciphertexts of ${name}`);
+    if (whole && !COPY_TAGS.has(name) && name.length <= LONGEST_NAME) tags[name] ??= text;
   }
   const holdsAccount = Object.keys(tags).some((name) => ACCOUNT_TAGS.has(name) || /^T\d$/.test(name));
   if (!holdsAccount) return unusable('neither card number nor track is in it');

@@ -77,10 +77,24 @@ function readLevel(bytes: Buffer, container: string | null, depth: number, found
       return;
     }
     const {size, form, start, end} = header;
-    const tag = bytes.toString('hex', at, at + size).toUpperCase();
+    const tag = tagName(bytes, at, size);
     readObject({tag, form, value: bytes.subarray(start, end), container}, end <= bytes.length, depth, found);
     at = end;
   }
+}
+
+/** So many names are remembered: more tags than any reader sends. */
+const MAX_NAMES = 1024;
+const names = new Map<number, string>();
+
+/** Upper-case hex. The same tags come with every card: their names are made once. */
+function tagName(bytes: Buffer, at: number, size: number): string {
+  const code = bytes.readUIntBE(at, size);
+  const known = names.get(code);
+  if (known !== undefined) return known;
+  const name = bytes.toString('hex', at, at + size).toUpperCase();
+  if (names.size < MAX_NAMES) names.set(code, name);
+  return name;
 }
 
 /** A container cut short is still opened as far as it goes; a value cut short is worth nothing. */
