@@ -58,7 +58,8 @@ function applyAcknowledged(state: State, {orphans, unnamed_losses}: Acknowledged
 function applyPairing(state: State, pairing: Pairing): State {
   state.paired = pairing;
   if (pairing.how === 'offline') return state;
-  for (const key of seenKeys(pairing.binding.account, pairing.identity, pairing.location.id)) {
+  const {binding, identity, location, configuration} = pairing;
+  for (const key of seenKeys(binding.account, identity, location.id, configuration.approved_firmware)) {
     state.seen.set(key, pairing);
   }
   return state;

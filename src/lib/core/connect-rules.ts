@@ -17,13 +17,26 @@ const readerAt = (account: string, who: Who, location: string): string =>
   `reader ${account} ${who.type} ${who.serial_number} ${location}`;
 
 /** What connecting a reader online proves, as keys of the state's `seen`. */
-export function seenKeys(account: string, who: Who, location: string): readonly string[] {
+export function seenKeys(
+  account: string,
+  who: Who,
+  location: string,
+  approved: readonly string[] | undefined,
+): readonly string[] {
   return [
     typeAt(account, who.type, location),
     typeAnywhere(account, who.type),
-    software(account, who),
+    ...(isApproved(who.firmware, approved) ? [software(account, who)] : []),
     readerAt(account, who, location),
   ];
+}
+
+/** Whether a location approves of a reader's software. One that names none approves of what it sees; `*` ends a prefix. */
+export function isApproved(firmware: string, approved: readonly string[] | undefined): boolean {
+  if (approved === undefined) return true;
+  return approved.some((version) =>
+    version.endsWith('*') ? firmware.startsWith(version.slice(0, -1)) : firmware === version,
+  );
 }
 
 export interface OfflineConnect {
@@ -64,6 +77,14 @@ export function judgeOfflineConnect({identity, location, seen, last, now}: Offli
   }
   // A sandbox device is born knowing its location; it has no past to prove.
   if (known.how === 'provisioned') return known;
+  const {approved_firmware: approved} = known.configuration;
+  if (!isApproved(identity.firmware, approved)) {
+    throw refuse(
+      'reader_connection_offline_needs_update',
+      `The software of this reader (${identity.firmware || 'of unknown version'}) is not among those approved at ${where}: ` +
+        `${approved?.join(', ')}.`,
+    );
+  }
   const current = seen.get(software(account, identity));
   if (!isFresh(current, now)) {
     throw refuse(

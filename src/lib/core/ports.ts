@@ -187,6 +187,8 @@ export interface RemoteTerminal {
   readonly configuration: {
     readonly id: string;
     readonly offline_enabled: boolean;
+    /** Software that readers may have at this location; left out where the location names none. */
+    readonly approved_firmware?: readonly string[];
   };
 }
 

@@ -1,5 +1,6 @@
 import {type Check, type CheckId, fail, ok, unknown, warn} from './check.js';
 import {judgeClock} from './clock-check.js';
+import {isApproved} from './connect-rules.js';
 import type {StowpayError} from './errors.js';
 import {type Examination, isMute, type Masking, toldOrNull, whyNot} from './examination.js';
 import {judgeKey, judgeKeysLeft} from './key-checks.js';
@@ -11,6 +12,8 @@ export interface ReaderContext {
   readonly sandbox: boolean;
   /** What `connect` recorded of the reader at this address; null when it was another one, or none. */
   readonly paired: Pairing | null;
+  /** Software that the location approves of; undefined where it names none. */
+  readonly approved_firmware: readonly string[] | undefined;
   /** `reader serial / key` → highest counter of a KSN seen. */
   readonly ksn: ReadonlyMap<string, number>;
   /** This machine's clock cannot be trusted: it stands before what was already journalled, or before this program. */
@@ -135,7 +138,7 @@ function nameOf(serial: string): string {
   return serial === '' ? '(no serial number)' : serial;
 }
 
-function judgeFirmware(told: Examination, {paired}: ReaderContext): Check {
+function judgeFirmware(told: Examination, {paired, approved_firmware}: ReaderContext): Check {
   const id = 'reader.firmware';
   const {firmware, main_firmware, processor} = told;
   const parts = [
@@ -149,6 +152,15 @@ function judgeFirmware(told: Examination, {paired}: ReaderContext): Check {
     firmware: known.kind === 'told' ? known.value : null,
     main_firmware: toldOrNull(main_firmware),
   };
+  const version = toldOrNull(known) ?? '';
+  if (!isApproved(version, approved_firmware)) {
+    return warn(id, `${parts.join(', ')}: not approved at this location (${approved_firmware?.join(', ')})`, {
+      means: 'Sales go on. Without network the reader could not be connected again.',
+      fix: 'Have the reader updated by the supplier, or approve its version (docs/READER.md).',
+      code: 'reader_connection_offline_needs_update',
+      details: {...details, approved_firmware},
+    });
+  }
   const expected = paired?.identity.firmware ?? null;
   if (known.kind !== 'told' || expected === null || known.value === expected) {
     return ok(id, parts.join(', '), {details});

@@ -48,8 +48,22 @@ export function remoteTerminal(
     configuration: {
       id: decides?.id ?? '',
       offline_enabled: decides?.offline?.enabled === true,
+      ...approvedFirmware(location),
     },
   };
+}
+
+/** Terminal configurations know no software of readers; a location's metadata can name it, separated by semicolons. */
+const APPROVED_FIRMWARE = 'stowpay_approved_firmware';
+
+function approvedFirmware({metadata}: Location): Pick<RemoteTerminal['configuration'], 'approved_firmware'> {
+  const text: unknown = metadata?.[APPROVED_FIRMWARE];
+  if (typeof text !== 'string') return {};
+  const versions = text
+    .split(';')
+    .map((version) => version.trim())
+    .filter((version) => version !== '');
+  return versions.length === 0 ? {} : {approved_firmware: versions};
 }
 
 function isNamed(body: JsonObject, object: string): boolean {

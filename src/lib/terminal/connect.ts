@@ -48,7 +48,7 @@ export async function connect(parts: Parts, request: ConnectRequest): Promise<Co
     const paired = await pair(parts, request, identity, known);
     throwIfInterrupted(request.signal);
     await reader.prepare(readerTime(parts, known), request.signal);
-    const checks = await checkPrepared(parts, reader, known, request.signal);
+    const checks = await checkPrepared(parts, reader, known, paired, request.signal);
     return {...(await recordPairing(parts, paired)), checks};
   });
 }
@@ -65,12 +65,15 @@ async function checkPrepared(
   parts: Parts,
   reader: Reader,
   known: State | null,
+  pairings: readonly Paired[],
   signal: AbortSignal | undefined,
 ): Promise<readonly Check[]> {
+  const approved = pairings.at(-1)?.configuration.approved_firmware;
   const told = await reader.examine(() => parts.clock.now(), signal);
   const checks = judgeReader(told, {
     sandbox: parts.profile.sandbox,
     paired: null,
+    approved_firmware: approved,
     ksn: new Map(),
     clock_uncertain: readerTime(parts, known) === null,
   });

@@ -165,6 +165,7 @@ async function examineAndFix(
   const context: ReaderContext = {
     sandbox: parts.profile.sandbox,
     paired: pairedAt(state, address),
+    approved_firmware: pairedAt(state, address)?.configuration.approved_firmware,
     ksn: state.ksn,
     clock_uncertain: !isTrusted(time),
   };

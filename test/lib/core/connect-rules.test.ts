@@ -32,7 +32,13 @@ function pairing(overrides: Partial<Pairing> = {}): Pairing {
 function seenAfter(...pairings: Pairing[]): Map<string, Pairing> {
   const seen = new Map<string, Pairing>();
   for (const one of pairings) {
-    for (const key of seenKeys(one.binding.account, one.identity, one.location.id)) seen.set(key, one);
+    for (const key of seenKeys(
+      one.binding.account,
+      one.identity,
+      one.location.id,
+      one.configuration.approved_firmware,
+    ))
+      seen.set(key, one);
   }
   return seen;
 }
@@ -76,6 +82,22 @@ describe('connecting without network', () => {
     );
     const disabled = pairing({configuration: {id: 'tmc_1', offline_enabled: false}});
     expect(code({seen: seenAfter(disabled), last: disabled})).to.equal('not_connected_to_internet');
+  });
+
+  it('believes in software only as far as the location approves of it', () => {
+    const at = (...approved_firmware: string[]): string => {
+      const known = pairing({configuration: {id: 'tmc_1', offline_enabled: true, approved_firmware}});
+      return code({seen: seenAfter(known), last: known});
+    };
+    expect(at('V0', 'V1')).to.equal('connected');
+    expect(at('V*')).to.equal('connected');
+    expect(at('V', 'V1.0')).to.equal('reader_connection_offline_needs_update');
+    // What was approved of before and is no longer does not count, however young it is.
+    const before = pairing();
+    const now = pairing({configuration: {id: 'tmc_1', offline_enabled: true, approved_firmware: ['V2']}});
+    expect(code({seen: seenAfter(before, now), last: now})).to.equal(
+      'reader_connection_offline_needs_update',
+    );
   });
 
   it('lets a sandbox device be born with its past', () => {

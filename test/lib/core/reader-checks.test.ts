@@ -43,7 +43,13 @@ const PAIRED: Pairing = {
   at: new Date(NOW).toISOString(),
 };
 
-const CONTEXT: ReaderContext = {sandbox: false, paired: PAIRED, ksn: new Map(), clock_uncertain: false};
+const CONTEXT: ReaderContext = {
+  approved_firmware: undefined,
+  sandbox: false,
+  paired: PAIRED,
+  ksn: new Map(),
+  clock_uncertain: false,
+};
 
 function check(id: CheckId, answers: Partial<Examination>, context: Partial<ReaderContext> = {}): Check {
   const found = judgeReader({...WELL, ...answers}, {...CONTEXT, ...context}).find((one) => one.id === id);
@@ -97,6 +103,7 @@ const answers: fc.Arbitrary<Examination> = fc.record({
 const contexts: fc.Arbitrary<ReaderContext> = fc.record({
   sandbox: fc.boolean(),
   paired: fc.constantFrom(PAIRED, null),
+  approved_firmware: fc.constantFrom(undefined, ['V1'], ['V*']),
   ksn: fc.constantFrom(new Map(), new Map([['R1 FFFF9876543210E00000', 5]])),
   clock_uncertain: fc.boolean(),
 });
@@ -215,6 +222,13 @@ describe('what a reader’s answers mean', () => {
     expect(masking(6, 0).means).to.include('last four');
     expect(masking(8, 4).means).to.include('More of the card number');
     for (const one of [masking(4, 4), masking(8, 4)]) expect(one.setting).to.equal('masking');
+  });
+
+  it('names software that the location does not approve of', () => {
+    const at = (...approved_firmware: string[]) => summary('reader.firmware', {}, {approved_firmware});
+    expect(at('V1')).to.deep.equal(['ok', null]);
+    expect(at('V0', 'V*')).to.deep.equal(['ok', null]);
+    expect(at('V0', 'V1.1')).to.deep.equal(['warn', 'reader_connection_offline_needs_update']);
   });
 
   it('names software that changed since the reader was connected, and a reader without a number', () => {

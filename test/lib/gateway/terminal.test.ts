@@ -51,6 +51,19 @@ describe('gateway: account and terminal', () => {
     );
   });
 
+  it('hears which software of readers a location approves of', async () => {
+    const at = async (value: string) => {
+      const body = `display_name=Kiosk&address[country]=DE&metadata[stowpay_approved_firmware]=${encodeURIComponent(value)}`;
+      const {id} = await post('/v1/terminal/locations', body);
+      return delivered(await world.gateway.terminal(id)).configuration.approved_firmware;
+    };
+    expect(await at('VP5300 FW v1.00.S; Kiosk IV V1.2*;')).to.deep.equal([
+      'VP5300 FW v1.00.S',
+      'Kiosk IV V1.2*',
+    ]);
+    expect(await at(' ; ')).to.equal(undefined);
+  });
+
   it('refuses a location that is not there', async () => {
     const outcome = failed(await world.gateway.terminal('tml_nowhere'), 'refused');
     expect(outcome.error.code).to.equal('resource_missing');

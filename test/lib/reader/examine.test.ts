@@ -107,7 +107,13 @@ describe('asking a reader everything', () => {
           const final = status === 0x0e || status === 0x63 ? 0x00 : status;
           line.answer(commandOf(code), final, Buffer.from(data).toString('hex'));
         });
-        const context = {sandbox: false, paired: null, ksn: new Map(), clock_uncertain: false};
+        const context = {
+          approved_firmware: undefined,
+          sandbox: false,
+          paired: null,
+          ksn: new Map(),
+          clock_uncertain: false,
+        };
         const checks = judgeReader(told, context);
         expect(checks.length).to.equal(Object.keys(CHECKS).length - 3);
       }),
