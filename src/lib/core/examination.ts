@@ -78,6 +78,13 @@ export function whyNot(told: Told<unknown>): string {
   }
 }
 
+/** Why a setting was not made, for a person. */
+export function whyNotSet(outcome: SettingOutcome): string {
+  return outcome.kind === 'refused'
+    ? `The reader refuses the setting (${outcome.status}, ${outcome.meaning})`
+    : `The reader did not take the setting (${whyNot(outcome)})`;
+}
+
 /** What was told; null when it was not. */
 export function toldOrNull<T>(told: Told<T>): T | null {
   return told.kind === 'told' ? told.value : null;

@@ -2,7 +2,16 @@ import {type Check, type CheckId, fail, ok, unknown, warn} from './check.js';
 import {judgeClock} from './clock-check.js';
 import {isApproved} from './connect-rules.js';
 import type {StowpayError} from './errors.js';
-import {type Examination, isMute, type Masking, toldOrNull, whyNot} from './examination.js';
+import {
+  type Examination,
+  isMute,
+  type Masking,
+  type ReaderSetting,
+  type SettingOutcome,
+  toldOrNull,
+  whyNot,
+  whyNotSet,
+} from './examination.js';
 import {judgeKey, judgeKeysLeft} from './key-checks.js';
 import {NOTHING_SOLD} from './port-check.js';
 import type {Pairing} from './state.js';
@@ -102,7 +111,7 @@ function judgeTamper({tampered, round_trip_ms}: Examination): Check {
     });
   }
   if (round_trip_ms === null) return unknown('reader.tamper', 'the reader does not answer');
-  return ok('reader.tamper', 'reports no tampering');
+  return ok('reader.tamper', 'nothing it answers speaks of tampering');
 }
 
 function judgeIdentity({serial_number}: Examination, {paired}: ReaderContext): Check {
@@ -194,6 +203,22 @@ function judgeEncryption({encryption}: Examination): Check {
     fix: 'Have the supplier switch on data encryption for chip and stripe; firmware that cannot say so needs an update.',
     code: 'reader_not_encrypting',
     details,
+  });
+}
+
+/**
+ * The checks of a reader that was told its settings. Advice to make a setting is of no use where the reader refused it,
+ * or said that it had made it and had not.
+ */
+export function afterSettings(
+  checks: readonly Check[],
+  outcomes: ReadonlyMap<ReaderSetting, SettingOutcome>,
+): readonly Check[] {
+  return checks.map((check) => {
+    const outcome = check.setting === null ? undefined : outcomes.get(check.setting);
+    if (outcome === undefined || check.status === 'ok' || check.fix === null) return check;
+    const why = outcome.kind === 'told' ? 'It says “done” and does not do it' : whyNotSet(outcome);
+    return {...check, fix: `${why}: have the supplier make the setting, or update its firmware.`};
   });
 }
 

@@ -3,7 +3,7 @@ import {judgeOfflineConnect, pairingDaysLeft} from '../core/connect-rules.js';
 import {StowpayError} from '../core/errors.js';
 import type {EventBody} from '../core/events.js';
 import {READER, type Reader, type ReaderIdentity, type RemoteTerminal} from '../core/ports.js';
-import {judgeReader} from '../core/reader-checks.js';
+import {afterSettings, judgeReader} from '../core/reader-checks.js';
 import type {Pairing, State} from '../core/state.js';
 import {credentialsError, reachApi} from './network.js';
 import {checkMayReadCards, type Parts, throwIfInterrupted, timeNow} from './parts.js';
@@ -47,8 +47,8 @@ export async function connect(parts: Parts, request: ConnectRequest): Promise<Co
     const known = await knownState(parts);
     const paired = await pair(parts, request, identity, known);
     throwIfInterrupted(request.signal);
-    await reader.prepare(readerTime(parts, known), request.signal);
-    const checks = await checkPrepared(parts, reader, known, paired, request.signal);
+    const outcomes = await reader.prepare(readerTime(parts, known), request.signal);
+    const checks = afterSettings(await checkPrepared(parts, reader, known, paired, request.signal), outcomes);
     return {...(await recordPairing(parts, paired)), checks};
   });
 }

@@ -7,13 +7,13 @@ import {
   type SettingOutcome,
   settingChanges,
   toldOrNull,
-  whyNot,
+  whyNotSet,
 } from '../core/examination.js';
 import {worstCondition} from '../core/exit-codes.js';
 import {judgeOfflineWindows} from '../core/pairing-checks.js';
 import {isBehindThePort, judgePort} from '../core/port-check.js';
 import {type Journal, type PaymentClaim, type PortFacts, READER, type Reader} from '../core/ports.js';
-import {judgeReader, judgeUnasked, type ReaderContext} from '../core/reader-checks.js';
+import {afterSettings, judgeReader, judgeUnasked, type ReaderContext} from '../core/reader-checks.js';
 import {emptyState, type Pairing, type State} from '../core/state.js';
 import {isTrusted} from '../core/time.js';
 import {type Parts, throwIfInterrupted, timeNow} from './parts.js';
@@ -177,7 +177,7 @@ async function examineAndFix(
   const outcomes = await fixSettings(parts, request, reader, found, state);
   if (outcomes.size === 0) return {checks: found, told: before, fixed: []};
   const after = await examine();
-  const checks = [port, ...judgeReader(after, context)];
+  const checks = afterSettings([port, ...judgeReader(after, context)], outcomes);
   return {checks, told: after, fixed: fixedOf(outcomes, found, checks)};
 }
 
@@ -228,7 +228,7 @@ function fixedOf(
   return [...outcomes].map(([setting, outcome]) => {
     const now = foundOf(after, setting);
     const then = foundOf(before, setting)?.found ?? '';
-    if (outcome.kind !== 'told') return {setting, done: false, before: then, after: whyNot(outcome)};
+    if (outcome.kind !== 'told') return {setting, done: false, before: then, after: whyNotSet(outcome)};
     // What cannot be read back is believed: the reader said "done".
     const unread = now === undefined || now.status === 'unknown';
     const done = unread || now.status === 'ok';

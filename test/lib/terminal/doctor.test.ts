@@ -1,4 +1,5 @@
 import {mkdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {type AddressInfo, createServer, type Server} from 'node:net';
 import {join} from 'node:path';
 import {expect} from 'chai';
 import {CHECKS, type Check, type CheckId} from '../../../src/lib/core/check.js';
@@ -75,6 +76,18 @@ function readerMemory(directory: string): ReaderMemory {
   ) as ReaderMemory;
 }
 
+/** A reader on TCP that does what a script says. */
+async function scripted(script: Script): Promise<{server: Server; address: string}> {
+  const server = createServer((socket) => {
+    const line = new ScriptedLine(script);
+    line.onData((chunk) => socket.write(chunk));
+    socket.on('data', (chunk) => line.write(chunk));
+    socket.on('error', () => {});
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {server, address: `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`};
+}
+
 function clockAt(ms: number): Clock {
   return {now: () => ms, mono: () => performance.now(), boot: 'a boot'};
 }
@@ -118,6 +131,69 @@ describe('the doctor', () => {
     expect(after).to.include({ksn, serial_number, poll_on_demand: true, first_response: true});
     expect(after.masking).to.deep.equal([6, 4]);
     expect(Math.abs(after.clock_offset_ms)).to.be.below(61_000);
+  });
+
+  it('says what older firmware refuses, once, and does not advise to try it again', async () => {
+    const directory = await connected();
+    changeReader(directory, {masking: [4, 4]});
+    configureReader(join(directory, 'sandbox', 'reader'), {refuses_settings: true});
+    const {fixed, checks, error} = await diagnose(directory, {fix: true});
+    expect(error).to.equal(null);
+    expect(fixed.find(({setting}) => setting === 'masking')).to.deep.include({
+      done: false,
+      after: 'The reader refuses the setting (06, parameter not supported)',
+    });
+    expect(found({checks}, 'reader.masking').fix).to.include('update its firmware');
+    const {checks: told} = await onDevice(directory, (terminal) =>
+      terminal.connect({address: 'sim:', location: null, offline: true}),
+    );
+    expect(found({checks: told}, 'reader.masking')).to.include({status: 'warn'});
+    expect(found({checks: told}, 'reader.masking').fix).to.include('update its firmware');
+  });
+
+  it('refuses to connect a reader whose clock is wrong by days and stays so', async () => {
+    const directory = fresh();
+    const stuck: Script = obedient({
+      '2900': (line) => line.answer(0x29, 0, Buffer.from('V1').toString('hex')),
+      '1201': (line) => line.answer(0x12, 0, Buffer.from('R1').toString('hex')),
+      C737: (line) => line.answer(0xc7, 0, '03'),
+      // Does not know this one, either, and may be connected all the same.
+      '810B': (line) => line.answer(0x81, 0x02),
+      '2501': (line) => line.answer(0x25, 0x03),
+      '2504': (line) => line.answer(0x25, 0, '20010101'),
+      '2502': (line) => line.answer(0x25, 0, '0000'),
+    });
+    const {server, address} = await scripted(stuck);
+    try {
+      await onDevice(directory, (terminal) => terminal.connect({address, location: null, offline: true}));
+      expect.fail('it connected');
+    } catch (error) {
+      expect((error as StowpayError).code).to.equal('reader_needs_attention');
+      expect((error as StowpayError).message).to.include('2001-01-01');
+    } finally {
+      server.close();
+    }
+    expect([...filesBelow(directory).keys()].filter((name) => name.startsWith('journal'))).to.deep.equal([]);
+  });
+
+  it('connects a reader whose old firmware knows next to nothing, and says what is not known', async () => {
+    const old: Script = (code, _data, line) => {
+      const command = Number.parseInt(code.slice(0, 2), 16);
+      if (code === 'C737') line.answer(command, 0x00, '03');
+      else line.answer(command, code === '1801' ? 0x00 : 0x02);
+    };
+    const {server, address} = await scripted(old);
+    try {
+      const {reader, checks} = await onDevice(fresh(), (terminal) =>
+        terminal.connect({address, location: null, offline: true}),
+      );
+      expect(reader).to.include({serial_number: '', firmware: ''});
+      expect(reader.key).to.deep.equal({state: 'unknown', ksn: null});
+      expect(checks.filter(({status}) => status === 'fail')).to.deep.equal([]);
+      expect(found({checks}, 'reader.masking').found).to.include('02, unknown command');
+    } finally {
+      server.close();
+    }
   });
 
   it('sets no clock by a machine whose own is wrong, nor do connect and sales', async () => {
