@@ -1,4 +1,4 @@
-import {crc16} from './crc.js';
+import {CRC_START, crc16, crcPowers, crcProduct, crcStep} from './crc.js';
 
 /** `ViVOtech2` and a NUL: every frame begins with it. */
 export const HEADER = Buffer.from('ViVOtech2\0', 'latin1');
@@ -53,11 +53,14 @@ function encodeBody(command: number, second: number, data: Uint8Array): Buffer {
 }
 
 /**
- * Turns a stream of bytes, however it is cut, into the responses it holds. Never throws, holds at most a few
- * frames' worth of bytes, and reads every byte a bounded number of times.
+ * Turns a stream of bytes, however it is cut, into the responses it holds. Never throws, holds at most a few frames'
+ * worth of bytes, and its work is linear in the bytes whatever they are: the check sum of any stretch is the difference
+ * of two running ones, so that a thousand false headers over the same bytes cost no more than one.
  */
 export class ResponseDecoder {
   readonly #buffer = Buffer.alloc(CAPACITY);
+  /** The running check sum before each byte of the buffer. */
+  readonly #sums = new Uint16Array(CAPACITY + 1);
   #start = 0;
   #end = 0;
 
@@ -68,12 +71,28 @@ export class ResponseDecoder {
       // Compacting always frees room: what `drain` leaves behind is less than one frame.
       if (this.#end === CAPACITY) this.#compact();
       const piece = chunk.subarray(taken, taken + CAPACITY - this.#end);
-      this.#buffer.set(piece, this.#end);
-      this.#end += piece.length;
+      this.#append(piece);
       taken += piece.length;
       this.#drain(frames);
     }
     return frames;
+  }
+
+  /**
+   * After silence: the responses that hide behind a header whose length was garbled, so that it waits for bytes that
+   * never come. A frame that is only half here stays as it is.
+   */
+  rescue(): ResponseFrame[] {
+    const frames: ResponseFrame[] = [];
+    for (let at = this.#start + 1; ; at += 1) {
+      const next = this.#buffer.subarray(0, this.#end).indexOf(HEADER, at);
+      if (next === -1) return frames;
+      at = next;
+      if (this.#frameAt(at).kind !== 'whole') continue;
+      this.#start = at;
+      this.#drain(frames);
+      return frames;
+    }
   }
 
   /** Gives up what is half received: after a timeout, a frame whose length was garbled would swallow the next. */
@@ -87,19 +106,23 @@ export class ResponseDecoder {
     return this.#end - this.#start;
   }
 
+  #append(piece: Uint8Array): void {
+    this.#buffer.set(piece, this.#end);
+    let sum = this.#sums[this.#end] as number;
+    for (let index = 0; index < piece.length; index += 1) {
+      sum = crcStep(sum, piece[index] as number);
+      this.#sums[this.#end + index + 1] = sum;
+    }
+    this.#end += piece.length;
+  }
+
   #drain(frames: ResponseFrame[]): void {
     while (this.#skipToHeader()) {
-      const length = this.#buffer.readUInt16BE(this.#start + HEADER.length + 2);
-      if (length > MAX_DATA) {
-        this.#start += 1;
-        continue;
-      }
-      const total = PREFIX + length + CRC_SIZE;
-      if (this.pending < total) return;
-      const frame = this.#frame(total);
+      const found = this.#frameAt(this.#start);
+      if (found.kind === 'incomplete') return;
       // One byte only: the data behind a damaged header may hold the next good one.
-      this.#start += frame === undefined ? 1 : total;
-      if (frame !== undefined) frames.push(frame);
+      this.#start += found.kind === 'whole' ? found.total : 1;
+      if (found.kind === 'whole') frames.push(found.frame);
     }
   }
 
@@ -112,23 +135,45 @@ export class ResponseDecoder {
     return at !== -1 && this.pending >= PREFIX;
   }
 
-  #frame(total: number): ResponseFrame | undefined {
-    const bytes = this.#buffer.subarray(this.#start, this.#start + total);
-    const body = bytes.subarray(0, total - CRC_SIZE);
-    if (crc16(body) !== bytes.readUInt16BE(total - CRC_SIZE)) return undefined;
-    return {
-      command: bytes.readUInt8(HEADER.length),
-      status: bytes.readUInt8(HEADER.length + 1),
-      data: Buffer.from(body.subarray(PREFIX)),
+  /** What begins with the header at this place. */
+  #frameAt(at: number): Found {
+    if (this.#end - at < PREFIX) return INCOMPLETE;
+    const length = this.#buffer.readUInt16BE(at + HEADER.length + 2);
+    if (length > MAX_DATA) return DAMAGED;
+    const total = PREFIX + length + CRC_SIZE;
+    if (this.#end - at < total) return INCOMPLETE;
+    const crcAt = at + total - CRC_SIZE;
+    if (this.#crcOf(at, crcAt) !== this.#buffer.readUInt16BE(crcAt)) return DAMAGED;
+    const frame = {
+      command: this.#buffer.readUInt8(at + HEADER.length),
+      status: this.#buffer.readUInt8(at + HEADER.length + 1),
+      data: Buffer.from(this.#buffer.subarray(at + PREFIX, crcAt)),
     };
+    return {kind: 'whole', frame, total};
+  }
+
+  /** The check sum of a stretch: what the running sum before it became on the way is taken out of the one after it. */
+  #crcOf(from: number, to: number): number {
+    const before = (this.#sums[from] as number) ^ CRC_START;
+    return (this.#sums[to] as number) ^ crcProduct(before, POWERS[to - from] as number);
   }
 
   #compact(): void {
     this.#buffer.copyWithin(0, this.#start, this.#end);
+    this.#sums.copyWithin(0, this.#start, this.#end + 1);
     this.#end -= this.#start;
     this.#start = 0;
   }
 }
+
+type Found =
+  | {readonly kind: 'whole'; readonly frame: ResponseFrame; readonly total: number}
+  | {readonly kind: 'incomplete'}
+  | {readonly kind: 'damaged'};
+
+const INCOMPLETE: Found = {kind: 'incomplete'};
+const DAMAGED: Found = {kind: 'damaged'};
+const POWERS = crcPowers(MAX_FRAME);
 
 /** How many bytes at the end may be the beginning of a header. */
 function partialHeader(held: Buffer): number {
