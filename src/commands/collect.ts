@@ -81,6 +81,9 @@ export default class Collect extends StowpayCommand {
       description: flags.description ?? null,
       timeout_s: flags.timeout,
       onInput: inputLines(json, flags.watch === true),
+      onReaderWait: (why) => {
+        if (!json) note(`${why.message} Waiting for it.`);
+      },
       signal,
     });
     const again = fresh

@@ -42,6 +42,8 @@ export interface OpenOptions {
   readonly operator?: string;
   /** How long to wait for another process, ms. */
   readonly lockWaitMs?: number;
+  /** How long a sale waits for the connected reader when it is away or busy, ms. */
+  readonly readerWaitMs?: number;
   /** How long one call of the payment API may take, ms. */
   readonly deadlines?: {readonly connect_ms?: number; readonly total_ms?: number};
   /** The same of the question whether the API can be reached. */
@@ -86,6 +88,8 @@ export async function openTerminal(options: OpenOptions = {}): Promise<Terminal>
     gateway,
     openReader: readerOpener(directory.value, sandbox),
     inspectPort,
+    listReaderPorts: async () => (await import('./reader/ports/list.js')).listReaderPorts(),
+    readerWaitMs: options.readerWaitMs ?? READER_WAIT_MS,
     policy: () =>
       readPolicy(join(directory.value, 'policy.json'), sandbox ? sandboxPolicy() : defaultPolicy()),
     clock,
@@ -268,7 +272,7 @@ export function sandboxDirectory(directory: string): string {
   return join(directory, 'sandbox');
 }
 
-/** How long to wait for the emulated reader while another process reads a card with it, ms. */
+/** A reader that restarts, or with which another process reads a card, ms. */
 const READER_WAIT_MS = 10_000;
 
 function readerOpener(directory: string, sandbox: boolean): OpenReader {

@@ -33,16 +33,6 @@ describe('a reader that is not there', () => {
     expectFailure(plain, 9, 'reader_not_found');
     expectFailure(await cli.run(['status', '--check', '--json']), 12, 'journal_not_found');
   });
-
-  it('stores nothing when it went away after it was connected', async () => {
-    const cli = freshCli(NAMED);
-    network(cli, 'off');
-    const reader = await startReader(cli, '--tcp', '0');
-    await cli.ok('connect', '--reader', reader.address);
-    await reader.stop();
-    expectFailure(await cli.run(['collect', '12.50', 'usd', '--json']), 9, 'reader_not_found');
-    await expectNothingStored(cli);
-  });
 });
 
 describe('a port that is no reader', () => {

@@ -80,6 +80,8 @@ export function openProcess(machine: Machine, life: Life, mutant: Mutant): Termi
     gateway,
     inspectPort: () => ({kind: 'emulated'}),
     openReader: (address, signal) => readerOverLine(fastReader(directory), address, signal),
+    listReaderPorts: async () => ({ports: [], notes: []}),
+    readerWaitMs: 10_000,
     policy: sandboxPolicy,
     clock,
     random: machine.random,

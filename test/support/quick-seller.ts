@@ -49,6 +49,8 @@ export function quickSeller(directory: string, origin: string, options: QuickOpt
     gateway,
     inspectPort: () => ({kind: 'emulated'}) as const,
     openReader: options.openReader ?? quickReader(reader),
+    listReaderPorts: async () => ({ports: [], notes: []}),
+    readerWaitMs: 10_000,
     policy: sandboxPolicy,
     clock,
     random: (count: number) => crypto.getRandomValues(new Uint8Array(count)),

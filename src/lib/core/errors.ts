@@ -68,6 +68,7 @@ export const ERROR_CODES = {
   // Reader and connecting
   reader_not_connected: 'reader',
   reader_not_found: 'reader',
+  reader_ambiguous: 'reader',
   reader_not_answering: 'reader',
   reader_lost: 'reader',
   reader_fault: 'reader',

@@ -127,6 +127,27 @@ export type InspectPort = (address: string) => PortFacts;
 /** Opens a reader by address (`serial:…`, `tcp:…`, `sim:`) and has it answer a ping. */
 export type OpenReader = (address: string, signal?: AbortSignal) => Promise<Reader>;
 
+/** A port of this machine that a reader could be at. */
+export interface ReaderPort {
+  /** What to give to `--reader`: the name that lasts longest. */
+  readonly address: string;
+  readonly path: string;
+  /** Other names of the same port, those below /dev/serial/by-id first. */
+  readonly links: readonly string[];
+  readonly usb: {readonly vendor: string; readonly product: string; readonly serial: string | null} | null;
+  /** What the device calls itself. */
+  readonly description: string | null;
+}
+
+export interface ReaderPorts {
+  readonly ports: readonly ReaderPort[];
+  /** What could not be asked, and what was done instead. */
+  readonly notes: readonly {readonly code: string; readonly message: string}[];
+}
+
+/** Lists the serial ports a reader could be at. Opens none. Never rejects. */
+export type ListReaderPorts = () => Promise<ReaderPorts>;
+
 // ---------------------------------------------------------------- Gateway
 
 export type JsonValue =

@@ -2,7 +2,7 @@ import {StowpayError} from '../core/errors.js';
 import {readUserInterface, type Shown} from './decode/user-interface.js';
 import type {Received, Verdict, Waiting} from './inbox.js';
 import type {Session} from './session.js';
-import {COMMANDS, type Command} from './wire/commands.js';
+import {BOOT, COMMANDS, type Command} from './wire/commands.js';
 import type {ResponseFrame} from './wire/frame.js';
 import {STATUS, statusOf} from './wire/status.js';
 
@@ -27,9 +27,6 @@ const ANSWERING: ReadonlySet<number> = new Set([
   COMMANDS.activate.command,
   COMMANDS.authenticateContact.command,
 ]);
-
-/** Sent unasked when the reader has started. */
-const BOOT = 0x14;
 
 /**
  * Starts a card read and waits for its end. While it runs the line is silent: any command would cancel it.

@@ -31,10 +31,13 @@ export class Neo2Reader implements Reader {
   readonly #session: Session;
   /** The chip of the last read. */
   #chip: Pick<Ended, 'held' | 'in_slot'> = NO_CHIP;
+  /** How often it had restarted when it was prepared. */
+  #restarts: number;
 
   constructor(address: string, session: Session) {
     this.address = address;
     this.#session = session;
+    this.#restarts = session.restarts;
   }
 
   async identify(signal?: AbortSignal): Promise<ReaderIdentity> {
@@ -71,6 +74,7 @@ export class Neo2Reader implements Reader {
   }
 
   async prepare(now: Date | null, signal?: AbortSignal): Promise<ReadonlyMap<ReaderSetting, SettingOutcome>> {
+    this.#restarts = this.#session.restarts;
     const outcomes = new Map<ReaderSetting, SettingOutcome>();
     for (const change of settingChanges(now)) {
       outcomes.set(change.setting, await this.set(change, signal));
@@ -102,6 +106,8 @@ export class Neo2Reader implements Reader {
     if (signal?.aborted === true) return {kind: 'no_card', reason: 'canceled'};
     // Proves the reader alive, and flushes a late answer of an earlier, canceled read.
     await this.#require(COMMANDS.ping);
+    // It may have forgotten what it was told, and read cards unasked. Its clock runs on.
+    if (this.#session.restarts !== this.#restarts) await this.prepare(null, signal);
     const ended = await hold(this.#session, request, onInput, signal);
     this.#chip = ended;
     this.#session.probe(!ended.held);

@@ -10,12 +10,27 @@ import {
 } from 'node:fs';
 import {userInfo} from 'node:os';
 import type {PortFacts, PortHolder} from '../core/ports.js';
+import {parseReaderAddress, type SerialPortName, usbAddress} from '../core/reader-address.js';
+import {chooseUsb} from './ports/locate.js';
+import {scanPorts} from './ports/scan.js';
 
-/** What the system tells of the port behind an address. Opens nothing, never throws. */
+/** What the system tells of the port behind an address that can be parsed. Opens nothing, never throws. */
 export function inspectPort(address: string): PortFacts {
-  if (address.startsWith('sim:')) return {kind: 'emulated'};
-  if (!address.startsWith('serial:')) return {kind: 'tcp'};
-  return serialFacts(address.slice('serial:'.length));
+  const parsed = parseReaderAddress(address);
+  switch (parsed.kind) {
+    case 'sim':
+      return {kind: 'emulated'};
+    case 'tcp':
+      return {kind: 'tcp'};
+    case 'serial':
+      return serialFacts(pathOf(parsed.port));
+  }
+}
+
+/** Where a USB device is now; its own name while it is nowhere. */
+function pathOf(name: SerialPortName): string {
+  if (name.by === 'path') return name.path;
+  return orNull(() => chooseUsb(name, scanPorts())) ?? usbAddress(name).slice('serial:'.length);
 }
 
 function serialFacts(path: string): PortFacts {
@@ -63,6 +78,16 @@ function nameOf(file: '/etc/passwd' | '/etc/group', id: number): string {
     .map((entry) => entry.split(':'))
     .find((fields) => fields[2] === String(id));
   return line?.[0] ?? String(id);
+}
+
+/** Who else has the port at a path open. Empty where the system does not tell, or the port is gone. */
+export function otherHolders(path: string): readonly PortHolder[] {
+  return (
+    orNull(() => {
+      const target = realpathSync(path);
+      return holdersOf(target, statSync(target));
+    }) ?? []
+  );
 }
 
 /**

@@ -2,11 +2,19 @@ import {StowpayError} from '../core/errors.js';
 import {Inbox, type Received, type Waiting} from './inbox.js';
 import type {Line} from './line.js';
 import {TIMING, type Timing} from './timing.js';
-import {COMMANDS, type Command} from './wire/commands.js';
+import {BOOT, COMMANDS, type Command} from './wire/commands.js';
 import {encodeCommand, ResponseDecoder, type ResponseFrame} from './wire/frame.js';
 import {statusOf} from './wire/status.js';
 
 const NOTHING = Buffer.alloc(0);
+const SAMPLE_BYTES = 256;
+
+/** What came over a line, frames or not. */
+export interface Heard {
+  readonly bytes: number;
+  /** The first of them. */
+  readonly sample: Buffer;
+}
 
 /**
  * One conversation with one reader: one command at a time, answers matched by order and command byte.
@@ -20,18 +28,28 @@ export class Session {
   #queue: Promise<unknown> = Promise.resolve();
   #probe: NodeJS.Timeout | undefined;
   #probing = true;
+  #quiet: NodeJS.Timeout | undefined;
+  #heard: Heard = {bytes: 0, sample: NOTHING};
+  #restarts = 0;
 
   constructor(line: Line, timing: Partial<Timing> = {}) {
     this.timing = {...TIMING, ...timing};
     this.#line = line;
-    line.onData((chunk) => {
-      for (const frame of this.#decoder.push(chunk)) this.inbox.deliver(frame);
-    });
+    line.onData((chunk) => this.#receive(chunk));
     line.onClose((reason) => {
       this.#end(lost(`the line ended (${reason})`));
       // A port that reported an error may still be open, and spin.
       line.close().catch(() => {});
     });
+  }
+
+  get heard(): Heard {
+    return this.#heard;
+  }
+
+  /** How often the reader said that it had just started. Its settings may be gone each time. */
+  get restarts(): number {
+    return this.#restarts;
   }
 
   /** Sends a command and returns its answer. Rejects with `reader_fault` when only that one stays away. */
@@ -40,22 +58,21 @@ export class Session {
       const received = await this.ask(command, data);
       if (received.kind === 'frame') return received.frame;
       await this.revive();
+      const others = await this.rivals();
       throw new StowpayError(
         'reader_fault',
-        `The reader did not answer "${command.name}", though it answers a ping.`,
-        {
-          hint: 'Try again; if it persists, restart the reader.',
-        },
+        `The reader did not answer "${command.name}", though it answers a ping${others}.`,
+        {hint: others === '' ? 'Try again; if it persists, restart the reader.' : END_RIVALS},
       );
     }, signal);
   }
 
-  /** True when the reader answers a ping, or the second one after a pause. Never rejects. */
+  /**
+   * True when the reader answers a ping, or the second one after a pause. Rejects with `reader_lost` when the line ends
+   * meanwhile, with `interrupted` when aborted.
+   */
   answersPing(signal?: AbortSignal): Promise<boolean> {
-    return this.exclusively(() => this.#pingTwice(), signal).catch((error: unknown) => {
-      if (error instanceof StowpayError && error.code === 'interrupted') throw error;
-      return false;
-    });
+    return this.exclusively(() => this.#pingTwice(), signal);
   }
 
   /** Runs `act` when every earlier command is done. An abort stops the waiting, not what already runs. */
@@ -97,7 +114,7 @@ export class Session {
   /** After a timeout: resolves when the reader is alive, else ends the session and rejects with `reader_lost`. */
   async revive(): Promise<void> {
     if (await this.#pingTwice()) return;
-    const error = lost('it answers neither its command nor two pings');
+    const error = lost(`it answers neither its command nor two pings${await this.rivals()}`);
     this.#end(error);
     // A port whose far end died keeps the process spinning for as long as it is open.
     await this.#line.close();
@@ -110,10 +127,40 @@ export class Session {
     this.#scheduleProbe();
   }
 
+  /** Who else has the line open, as the end of a sentence; '' when nobody is seen. */
+  async rivals(): Promise<string> {
+    const others = (await this.#line.rivals?.()) ?? [];
+    return others.length === 0 ? '' : `; ${others.join(', ')} has the port open, too`;
+  }
+
   /** Ends the session and releases the line. May be called twice. */
   async close(): Promise<void> {
     this.#end(new StowpayError('reader_not_connected', 'The reader was closed.'));
     await this.#line.close();
+  }
+
+  #receive(chunk: Uint8Array): void {
+    const {bytes, sample} = this.#heard;
+    const room = SAMPLE_BYTES - sample.length;
+    this.#heard = {
+      bytes: bytes + chunk.length,
+      sample: room > 0 ? Buffer.concat([sample, chunk.subarray(0, room)]) : sample,
+    };
+    clearTimeout(this.#quiet);
+    for (const frame of this.#decoder.push(chunk)) this.#deliver(frame);
+    if (this.#decoder.pending > 0) {
+      this.#quiet = setTimeout(() => this.#rescue(), this.timing.quiet).unref();
+    }
+  }
+
+  /** Noise that looks like the beginning of a long frame must not hide a card that was read. */
+  #rescue(): void {
+    for (const frame of this.#decoder.rescue()) this.#deliver(frame);
+  }
+
+  #deliver(frame: ResponseFrame): void {
+    if (frame.command === BOOT) this.#restarts += 1;
+    this.inbox.deliver(frame);
   }
 
   async #pingTwice(): Promise<boolean> {
@@ -124,6 +171,7 @@ export class Session {
 
   async #ping(): Promise<boolean> {
     // A frame whose length was garbled waits for bytes that never come and would swallow this answer.
+    this.#rescue();
     this.#decoder.reset();
     return (await this.ask(COMMANDS.ping)).kind === 'frame';
   }
@@ -140,9 +188,12 @@ export class Session {
 
   #end(error: StowpayError): void {
     clearTimeout(this.#probe);
+    clearTimeout(this.#quiet);
     this.inbox.close(error);
   }
 }
+
+const END_RIVALS = 'End the other program: a port has one user at a time.';
 
 function lost(why: string): StowpayError {
   return new StowpayError('reader_lost', `The reader is gone: ${why}.`, {

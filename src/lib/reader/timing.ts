@@ -12,6 +12,8 @@ export interface Timing {
   readonly idle_probe: number;
   /** Between telling a customer to try again and looking for a card: what is held there wrongly is held there still. */
   readonly retry_pause: number;
+  /** No byte for so long in the middle of a frame: what hides behind a garbled length is looked for. */
+  readonly quiet: number;
 }
 
 export const TIMING: Timing = {
@@ -21,4 +23,5 @@ export const TIMING: Timing = {
   card_grace: 15_000,
   idle_probe: 10_000,
   retry_pause: 1000,
+  quiet: 300,
 };

@@ -24,11 +24,11 @@ import type {Journal, JsonObject, PaymentClaim, Reader, SaleOutcome} from '../co
 import type {ReaderInput} from '../core/reader-input.js';
 import {type Refusal, refusalError, refuseAnswer} from '../core/rules.js';
 import type {Pairing} from '../core/state.js';
-import {checkReader} from './connect.js';
 import {resultOfExisting} from './existing.js';
 import {latestOf} from './history.js';
 import {newLocalId} from './local-id.js';
 import {checkBinding, credentialsError, type Reach, reachApi} from './network.js';
+import {withConnected} from './open-reader.js';
 import {
   checkMayReadCards,
   decideOn,
@@ -47,12 +47,13 @@ import {
   declined,
   inDoubt,
   notConnected,
+  notTaken,
   requireOnline,
   setAside,
   unexpectedHolder,
   withPayment,
 } from './payment-errors.js';
-import {readerTime, withReader} from './reader.js';
+import {readerTime} from './reader.js';
 import {confirmAtApi, createAtApi, heard, interruptedEvent} from './settle.js';
 
 export interface CollectRequest {
@@ -71,6 +72,8 @@ export interface CollectRequest {
   readonly timeout_s: number;
   /** Told what the customer should do, as it changes. */
   readonly onInput?: (event: ReaderInputEvent) => void;
+  /** Called once, with what is wrong, when the connected reader is away and waited for. */
+  readonly onReaderWait?: (why: StowpayError) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -121,11 +124,12 @@ export async function collect(parts: Parts, request: CollectRequest): Promise<Co
     amount: draft.amount,
   });
   if (earlier !== null) return {payment: earlier, fresh: false};
-  return withReader(parts, pairing.address, request.signal, async (reader) => {
-    const identity = await reader.identify(request.signal);
-    checkReader(identity, pairing.address, parts);
-    checkSameReader(identity.serial_number, pairing);
-    await reader.prepare(readerTime(parts, state), request.signal);
+  const patience = {
+    signal: request.signal,
+    onWait: request.onReaderWait,
+    time: () => readerTime(parts, state),
+  };
+  return withConnected(parts, pairing, patience, async ({reader, identity}) => {
     const {serial_number: serial, type, firmware} = identity;
     const sale = {parts, journal, request, pairing, device, reader, details: {serial, type, firmware}};
     return sell(sale, draft);
@@ -136,16 +140,6 @@ function openForSelling(parts: Parts): Journal {
   if (!parts.journals.exists) throw notConnected();
   parts.journals.prepare();
   return parts.journals.open();
-}
-
-function checkSameReader(serial: string, pairing: Pairing): void {
-  if (serial === pairing.identity.serial_number) return;
-  throw new StowpayError(
-    'reader_changed',
-    `Another reader answers at ${pairing.address}: ${serial || '(no serial number)'} instead of ` +
-      `${pairing.identity.serial_number || '(no serial number)'}. No card was read and nothing was stored.`,
-    {hint: 'If it was replaced on purpose, run stowpay connect again.'},
-  );
 }
 
 /** The paired account belongs to the API of that time; another profile's gateway must not sell for it. */
@@ -339,7 +333,7 @@ async function readCard(
     answer = await reader.collect(asked, onInput, request.signal);
   } catch (error) {
     // The reader is gone or faulty; no card data is in hand, so no money can have moved.
-    if (error instanceof StowpayError) await endWith(journal, payment, error);
+    if (error instanceof StowpayError) await endWith(journal, payment, notTaken(error, payment));
     throw error;
   }
   if (answer.kind === 'card') return answer.card;

@@ -3,6 +3,7 @@ import {judgeOfflineConnect, pairingDaysLeft} from '../core/connect-rules.js';
 import {StowpayError} from '../core/errors.js';
 import type {EventBody} from '../core/events.js';
 import {READER, type Reader, type ReaderIdentity, type RemoteTerminal} from '../core/ports.js';
+import {parseReaderAddress} from '../core/reader-address.js';
 import {afterSettings, judgeReader} from '../core/reader-checks.js';
 import type {Pairing, State} from '../core/state.js';
 import {credentialsError, reachApi} from './network.js';
@@ -10,7 +11,7 @@ import {checkMayReadCards, type Parts, throwIfInterrupted, timeNow} from './part
 import {readerTime, withReader} from './reader.js';
 
 export interface ConnectRequest {
-  /** `serial:…`, `tcp:…` or `sim:`. */
+  /** Of a form that `parseReaderAddress` knows. */
   readonly address: string;
   readonly location: string | null;
   /** Do not try the network. */
@@ -38,7 +39,7 @@ type Paired = Extract<EventBody, {type: 'reader.paired'}>['data'];
  * a failed one changes nothing.
  */
 export async function connect(parts: Parts, request: ConnectRequest): Promise<Connected> {
-  checkAddress(request.address);
+  parseReaderAddress(request.address);
   checkMayReadCards(parts, request.address);
   parts.journals.prepare();
   return withReader(parts, request.address, request.signal, async (reader) => {
@@ -83,17 +84,6 @@ async function checkPrepared(
     'reader_needs_attention',
     `The reader’s clock ${clock.found}, and the reader does not let it be set. ${clock.means} Nothing was read.`,
     {hint: 'Have the supplier set its clock (UTC) or update its firmware.', details: clock.details},
-  );
-}
-
-function checkAddress(address: string): void {
-  if (/^(?:serial:.|tcp:.|sim:$)/.test(address)) return;
-  throw new StowpayError(
-    'invalid_usage',
-    `${JSON.stringify(address.slice(0, 64))} is not the address of a reader.`,
-    {
-      hint: 'Use serial:<path>, tcp://<host>:<port> or sim: (emulated).',
-    },
   );
 }
 

@@ -11,6 +11,7 @@ import type {
   Gateway,
   InspectPort,
   Journal,
+  ListReaderPorts,
   OpenReader,
   Random,
   RemoteTerminal,
@@ -64,6 +65,9 @@ export interface Parts {
   readonly gateway: Gateway;
   readonly openReader: OpenReader;
   readonly inspectPort: InspectPort;
+  readonly listReaderPorts: ListReaderPorts;
+  /** How long a sale waits for the connected reader when it is away, ms. */
+  readonly readerWaitMs: number;
   /** Read when needed, so that a bad policy file stops selling but not diagnosing. Throws `policy_invalid`. */
   readonly policy: () => Policy;
   readonly clock: Clock;

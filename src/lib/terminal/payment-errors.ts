@@ -97,6 +97,18 @@ export function withPayment(error: StowpayError, payment: Payment): StowpayError
   });
 }
 
+/** The reader failed before a card was in hand. */
+export function notTaken(error: StowpayError, payment: Payment): StowpayError {
+  const said = /\.$/.test(error.message) ? error.message : `${error.message}.`;
+  const means = `${payment.local_id} was not taken: no card was charged and nothing was stored.`;
+  const told = new StowpayError(error.code, `${said} ${means}`, {
+    hint: error.hint,
+    details: error.details,
+    cause: error,
+  });
+  return withPayment(told, payment);
+}
+
 /** The API answered something that may have moved money, and the answer could not be journalled. */
 export function unrecorded(payment: Payment, error: StowpayError): StowpayError {
   const code = error.condition === 'journal' ? error.code : 'payment_in_doubt';

@@ -4,37 +4,52 @@ import type {State} from '../core/state.js';
 import {isTrusted} from '../core/time.js';
 import {type Parts, throwIfInterrupted, timeNow} from './parts.js';
 
-/** How long to wait for a reader that another process of this device is using, ms. */
-const READER_WAIT_MS = 10_000;
 const SLICE_MS = 200;
 
 /**
  * Opens the reader, runs `act` with it, and closes it again whatever happens. Meanwhile no other process of this
- * device talks to it: throws `reader_busy` when another one does for ten seconds.
+ * device talks to it: throws `reader_busy` when another one does for `waitMs`.
  */
-export async function withReader<T>(
+export function withReader<T>(
   parts: Parts,
   address: string,
   signal: AbortSignal | undefined,
   act: (reader: Reader) => Promise<T>,
+  waitMs: number = parts.readerWaitMs,
 ): Promise<T> {
-  const claim = await waitForReader(parts, signal);
-  try {
+  return whileReaderIsOurs(parts, signal, waitMs, async () => {
     const reader = await parts.openReader(address, signal);
     try {
       return await act(reader);
     } finally {
       await closeQuietly(reader);
     }
+  });
+}
+
+/** Runs `act` while no other process of this device uses the reader. Throws `reader_busy` when one does for `waitMs`. */
+export async function whileReaderIsOurs<T>(
+  parts: Parts,
+  signal: AbortSignal | undefined,
+  waitMs: number,
+  act: () => Promise<T>,
+): Promise<T> {
+  const claim = await waitForReader(parts, signal, waitMs);
+  try {
+    return await act();
   } finally {
     claim?.release();
   }
 }
 
-async function waitForReader(parts: Parts, signal: AbortSignal | undefined): Promise<PaymentClaim | null> {
+async function waitForReader(
+  parts: Parts,
+  signal: AbortSignal | undefined,
+  waitMs: number,
+): Promise<PaymentClaim | null> {
   // Before the first connect nobody sells, so there is nobody to disturb.
   if (!parts.journals.exists) return null;
-  const deadline = performance.now() + READER_WAIT_MS;
+  const deadline = performance.now() + waitMs;
   for (;;) {
     throwIfInterrupted(signal);
     const claim = await parts.journals.open().claim(READER, SLICE_MS);

@@ -14,6 +14,7 @@ import {type HoldItem, hold, type ReleaseItem, release} from './hold.js';
 import {type Inspected, type InspectRequest, inspect, list} from './inspect.js';
 import type {OperateRequest} from './operate.js';
 import type {Parts, Profile} from './parts.js';
+import {type ReadersFound, type ReadersRequest, readers} from './readers.js';
 import {type ReconcileRequest, type ReconcileResult, reconcile} from './reconcile/reconcile.js';
 import {type RetryItem, type RetryRequest, retry} from './retry.js';
 import {checkSafeToWipe, forwarderRuns, type SafetyCheck, type Status, status} from './status.js';
@@ -44,6 +45,11 @@ export class Terminal {
   /** See `connect`: afterwards the reader is the one to sell with. */
   connect(request: ConnectRequest): Promise<Connected> {
     return connect(this.#parts, request);
+  }
+
+  /** See `readers`: where readers could be, and which of them answer. */
+  readers(request: ReadersRequest): Promise<ReadersFound> {
+    return readers(this.#parts, request);
   }
 
   /** See `collect`: one payment, authorised at once or durably stored. */

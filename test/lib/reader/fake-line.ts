@@ -11,6 +11,7 @@ export const FAST: Partial<Timing> = {
   card_grace: 60,
   idle_probe: 1_000_000,
   retry_pause: 1,
+  quiet: 10,
 };
 
 /** What a scripted reader does on a command, by its `CCSS` code. */

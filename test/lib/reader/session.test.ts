@@ -307,6 +307,34 @@ describe('a card read', () => {
     expect(seen).to.deep.equal(['1801', '0240', '0501']);
   });
 
+  it('is begun by a reader that restarted after it was prepared once it is prepared anew', async () => {
+    let booted = true;
+    const script = obedient({
+      '0240': (line) => line.answer(0x02, 0x08),
+      '1801': (line) => {
+        if (booted) line.answer(0x14, 0x01);
+        booted = false;
+        line.answer(0x18, 0);
+      },
+    });
+    const {line, reader} = await open(script);
+    // One that says so late, before it is prepared, is no harm.
+    await reader.prepare(new Date());
+    const begins = async (): Promise<readonly string[]> => {
+      const before = line.seen.length;
+      await reader.collect(REQUEST, SILENT);
+      return line.seen.slice(before);
+    };
+    expect(await begins()).to.deep.equal(['1801', '0240']);
+    booted = true;
+    const anew = await begins();
+    expect(anew.slice(0, 2)).to.deep.equal(['1801', '0101']);
+    expect(anew).not.to.include('2501');
+    expect(anew.at(-1)).to.equal('0240');
+    expect(await begins()).to.deep.equal(['1801', '0240']);
+    await reader.close();
+  });
+
   it('fails with the reader: gone, unplugged, restarted, opened', async () => {
     const scripts: ReadonlyArray<readonly [Script, string]> = [
       [obedient({'0240': (line) => line.hangUp()}), 'reader_lost'],

@@ -1,6 +1,6 @@
 import {connect, type Socket} from 'node:net';
 import {StowpayError} from '../../core/errors.js';
-import type {Line} from '../line.js';
+import {Ending, type Line} from '../line.js';
 
 const CONNECT_TIMEOUT_MS = 5000;
 
@@ -10,17 +10,20 @@ export async function openTcpLine(host: string, port: number, signal?: AbortSign
   socket.setNoDelay(true);
   // A server that lost its power says nothing: let the system find out.
   socket.setKeepAlive(true, 10_000);
-  await connected(socket, `${host}:${port}`, signal);
+  await connected(socket, host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`, signal);
   return socketLine(socket);
 }
 
 /** A line over a connected socket. */
 export function socketLine(socket: Socket): Line {
-  let closing = false;
+  const ending = new Ending();
   let failure = 'the connection was closed';
   socket.on('error', (error) => {
     failure = error.message;
   });
+  // A device server that half-closes its side has nothing more to say.
+  socket.on('end', () => socket.destroy());
+  socket.once('close', () => ending.ended(failure));
   return {
     write: (bytes) => {
       if (socket.writable) socket.write(bytes);
@@ -28,15 +31,9 @@ export function socketLine(socket: Socket): Line {
     onData: (listener) => {
       socket.on('data', listener);
     },
-    onClose: (listener) => {
-      // A device server that half-closes its side has nothing more to say.
-      socket.on('end', () => socket.destroy());
-      socket.once('close', () => {
-        if (!closing) listener(failure);
-      });
-    },
+    onClose: (listener) => ending.onClose(listener),
     close: () => {
-      closing = true;
+      ending.silence();
       if (socket.closed) return Promise.resolve();
       return new Promise((resolve) => {
         socket.once('close', () => resolve());

@@ -31,3 +31,6 @@ export const COMMANDS = {
   cancel: {name: 'cancel', command: 0x05, sub: 0x01, timeout_ms: 5000},
   showResult: {name: 'show result', command: 0x03, sub: 0x03, timeout_ms: 2000},
 } as const satisfies Record<string, Command>;
+
+/** The command byte of the frame a reader sends unasked when it has started. */
+export const BOOT = 0x14;
