@@ -27,10 +27,11 @@ const BY_DIGITS: ReadonlyArray<readonly [pattern: RegExp, brand: Brand]> = [
   [/^(?:5018|5020|5038|58|6304|6759|676[1-3])/, 'maestro'],
 ];
 
+const LONGEST_FIRST = [...BY_AID].sort(([a], [b]) => b.length - a.length);
+
 /** The brand an application identifier stands for; only without one, what the leading digits suggest. */
 export function brandOf(aid: Buffer | null, leadingDigits: string): Brand {
   if (aid === null) return BY_DIGITS.find(([pattern]) => pattern.test(leadingDigits))?.[1] ?? 'unknown';
   const text = aid.toString('hex').toUpperCase();
-  const fitting = BY_AID.filter(([prefix]) => text.startsWith(prefix));
-  return fitting.sort(([a], [b]) => b.length - a.length)[0]?.[1] ?? 'unknown';
+  return LONGEST_FIRST.find(([prefix]) => text.startsWith(prefix))?.[1] ?? 'unknown';
 }

@@ -35,8 +35,12 @@ export function visibleAccount(masked: Seal['masked']): VisibleAccount {
 }
 
 function common<T>(values: readonly (T | null)[]): T | null {
-  const [first = null, ...others] = new Set(values.filter((value) => value !== null));
-  return others.length === 0 ? first : null;
+  let first: T | null = null;
+  for (const value of values) {
+    if (value !== null && first !== null && value !== first) return null;
+    first ??= value;
+  }
+  return first;
 }
 
 /** The AID: of the chosen application, else as the directory or the terminal names it. */
@@ -79,15 +83,18 @@ export function cardRead(tags: TagList, seal: Extract<Seal, {kind: 'sealed'}>, m
 
 /** What the card's cryptogram says. Contradicting ones count as none – unless one of them declines. */
 export function cryptogramOf(tags: TagList): Cryptogram {
-  const kinds = new Set(
-    tags
-      .all('9F27')
-      .flatMap((object) => (object.form === 'plain' ? [(object.value[0] as number) & 0xc0] : [])),
-  );
-  if (kinds.has(0x00)) return 'aac';
-  if (kinds.size !== 1) return null;
-  if (kinds.has(0x40)) return 'tc';
-  return kinds.has(0x80) ? 'arqc' : null;
+  let kind: number | null = null;
+  let contradicts = false;
+  for (const {form, value} of tags.all('9F27')) {
+    if (form !== 'plain') continue;
+    const said = (value[0] as number) & 0xc0;
+    if (said === 0x00) return 'aac';
+    contradicts ||= kind !== null && kind !== said;
+    kind = said;
+  }
+  if (contradicts) return null;
+  if (kind === 0x40) return 'tc';
+  return kind === 0x80 ? 'arqc' : null;
 }
 
 function expiry(

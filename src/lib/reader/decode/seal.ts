@@ -93,28 +93,35 @@ interface Context {
  * The latest part comes first: ciphertext and key serial number are taken from one part, never mixed.
  */
 export function judgeSeal(parts: readonly AnswerPart[]): Seal {
-  const masked = parts.flatMap((part) => maskedAccounts(part.tags));
+  const masked: MaskedAccount[] = [];
+  for (const {tags} of parts) collectMasked(tags, masked);
   const context = {masked, hasKsn: parts.some(({tags}) => keyNumbers(tags).length > 0)};
-  const judged = parts.map((part) => ({part, findings: findingsOf(part, context)}));
-  const clear = judged.flatMap(({findings}) => findings).filter((finding) => finding.kind === 'clear');
-  if (clear.length > 0) {
-    const last4 = clear.map((finding) => finding.last4).find((digits) => digits !== null) ?? null;
-    return {kind: 'unsealed', last4, masked};
+  let opening: Opening | null = null;
+  const clear: (string | null)[] = [];
+  for (const part of parts) {
+    const ciphertexts: Ciphertext[] = [];
+    for (const finding of findingsOf(part, context)) {
+      if (finding.kind === 'clear') clear.push(finding.last4);
+      else if (finding.kind === 'ciphertext') ciphertexts.push(finding);
+    }
+    if (ciphertexts.length > 0) opening ??= sealedData(part, ciphertexts);
   }
-  for (const {part, findings} of judged) {
-    const ciphertexts = findings.filter((finding) => finding.kind === 'ciphertext');
-    if (ciphertexts.length === 0) continue;
-    return {...sealedData(part, ciphertexts), masked};
-  }
-  return {kind: 'absent', masked};
+  if (clear.length > 0)
+    return {kind: 'unsealed', last4: clear.find((last4) => last4 !== null) ?? null, masked};
+  return opening === null ? {kind: 'absent', masked} : {...opening, masked};
 }
 
-function maskedAccounts(tags: TagList): MaskedAccount[] {
-  const shown = tags.all(SWIPE_BLOCK).flatMap(({value}) => readSwipeBlock(value)?.shown ?? []);
-  const values = tags.objects
-    .filter(({tag, form}) => form === 'masked' || (form === 'plain' && isAccountTag(tag)))
-    .map(({value}) => value);
-  return [...values, ...shown].flatMap((value) => maskedAccount(value) ?? []);
+function collectMasked(tags: TagList, masked: MaskedAccount[]): void {
+  const collect = (value: Buffer): void => {
+    const account = maskedAccount(value);
+    if (account !== null) masked.push(account);
+  };
+  for (const {tag, form, value} of tags.objects) {
+    if (form === 'masked' || (form === 'plain' && isAccountTag(tag))) collect(value);
+  }
+  for (const {value} of tags.all(SWIPE_BLOCK)) {
+    for (const track of readSwipeBlock(value)?.shown ?? []) collect(track);
+  }
 }
 
 function isAccountTag(tag: string): boolean {
@@ -245,8 +252,14 @@ function namedCipher(
 }
 
 function keyNumbers(tags: TagList): string[] {
-  const values = KSN_TAGS.flatMap((tag) => tags.all(tag)).map(({value}) => value);
-  return [...new Set(values.filter((value) => !isBlank(value)).map(upperHex))];
+  const numbers: string[] = [];
+  for (const tag of KSN_TAGS) {
+    for (const {value} of tags.all(tag)) {
+      const number = isBlank(value) ? null : upperHex(value);
+      if (number !== null && !numbers.includes(number)) numbers.push(number);
+    }
+  }
+  return numbers;
 }
 
 function unusable(why: string): Opening {
