@@ -92,6 +92,10 @@ export async function openTerminal(options: OpenOptions = {}): Promise<Terminal>
     readerWaitMs: options.readerWaitMs ?? READER_WAIT_MS,
     policy: () =>
       readPolicy(join(directory.value, 'policy.json'), sandbox ? sandboxPolicy() : defaultPolicy()),
+    policyFile: () => {
+      const path = join(directory.value, 'policy.json');
+      return {path, exists: disk.has(path)};
+    },
     clock,
     random: options.random ?? ((count) => randomBytes(count)),
     operator: () => options.operator ?? operatorName(env),

@@ -83,6 +83,7 @@ export function openProcess(machine: Machine, life: Life, mutant: Mutant): Termi
     listReaderPorts: async () => ({ports: [], notes: []}),
     readerWaitMs: 10_000,
     policy: sandboxPolicy,
+    policyFile: () => ({path: 'policy.json', exists: false}),
     clock,
     random: machine.random,
     operator: () => 'an operator',

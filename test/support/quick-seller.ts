@@ -52,6 +52,7 @@ export function quickSeller(directory: string, origin: string, options: QuickOpt
     listReaderPorts: async () => ({ports: [], notes: []}),
     readerWaitMs: 10_000,
     policy: sandboxPolicy,
+    policyFile: () => ({path: 'policy.json', exists: false}),
     clock,
     random: (count: number) => crypto.getRandomValues(new Uint8Array(count)),
     provision: null,

@@ -3,9 +3,11 @@ import {seenKeys} from './connect-rules.js';
 import type {EventBody, JournalRecord, PaymentEvent} from './events.js';
 import {splitKsn} from './ksn.js';
 import type {CardDetails, ReaderDetails} from './payment.js';
+import {MOST_WINDOW_HOURS} from './policy.js';
 import {type Pairing, referenceKey, type State} from './state.js';
 
 type Repair = Extract<EventBody, {type: 'journal.repaired'}>['data'];
+type Stored = Extract<EventBody, {type: 'payment.accepted_offline'}>['data'];
 type Acknowledged = Extract<EventBody, {type: 'journal.acknowledged'}>['data'];
 
 /**
@@ -84,6 +86,7 @@ function applyToPayment(state: State, record: JournalRecord & PaymentEvent): Sta
   if (record.type === 'payment.authorizing' || record.type === 'payment.accepted_offline') {
     rememberKsn(state, record.data.card, record.data.reader);
   }
+  if (record.type === 'payment.accepted_offline') rememberCard(state, record.data);
   if (
     record.type === 'payment.delivered' &&
     record.data.operation === 'confirm' &&
@@ -100,6 +103,20 @@ function rememberKsn(state: State, card: CardDetails, reader: ReaderDetails): vo
   if (parts === null) return;
   const key = ksnKey(reader, parts.key);
   state.ksn.set(key, Math.max(state.ksn.get(key) ?? -1, parts.counter));
+}
+
+/** For the policy's count by card. What it can never ask for any more is forgotten. */
+function rememberCard(state: State, {card, stored_at}: Stored): void {
+  if (card.fingerprint === undefined) return;
+  const at = Date.parse(stored_at);
+  if (Number.isNaN(at)) return;
+  const since = at - MOST_WINDOW_HOURS * 3_600_000;
+  for (const [fingerprint, times] of state.cards) {
+    const kept = times.filter((time) => time > since);
+    if (kept.length === 0) state.cards.delete(fingerprint);
+    else if (kept.length < times.length) state.cards.set(fingerprint, kept);
+  }
+  state.cards.set(card.fingerprint, [...(state.cards.get(card.fingerprint) ?? []), at]);
 }
 
 export function ksnKey(reader: Pick<ReaderDetails, 'serial'>, key: string): string {

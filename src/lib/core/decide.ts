@@ -12,7 +12,7 @@ import type {
   PrivateData,
   ReaderDetails,
 } from './payment.js';
-import {judgePolicy, type Policy, type PolicyDecision} from './policy.js';
+import {judgePolicy, type Policy, type PolicyDecision, type PolicyInputs, type PolicyRule} from './policy.js';
 import type {JsonObject} from './ports.js';
 import {type Refusal, refusal, refuseCard, refuseOffline} from './rules.js';
 import {type EffectiveState, offlinePayments, referenceKey, type State} from './state.js';
@@ -160,6 +160,11 @@ export interface CardCommand {
   readonly confirm: JsonObject;
 }
 
+export interface StoreCommand extends CardCommand {
+  /** Keyed digest of `visibleCard`; null where there is none, or the policy does not count by card. */
+  readonly fingerprint: string | null;
+}
+
 export type Stored = {readonly refusal: Refusal | null};
 
 /**
@@ -168,12 +173,12 @@ export type Stored = {readonly refusal: Refusal | null};
  */
 export function decideStoreOffline(
   state: State,
-  command: CardCommand,
+  command: StoreCommand,
   terms: OfflineTerms,
   time: EffectiveTime,
   effective: EffectiveState,
 ): Decision<Stored> {
-  const {payment, card, reader} = command;
+  const {payment, card, reader, fingerprint} = command;
   const refusal =
     refuseOfflineCreate(payment, terms) ??
     refuseOffline(card, {
@@ -192,17 +197,20 @@ export function decideStoreOffline(
     read_method: card.read_method,
     brand: card.brand,
     leading_digits: card.leading_digits,
+    fingerprint,
+    card_times: fingerprint === null ? [] : (state.cards.get(fingerprint) ?? []),
     now: time.ms,
+    clock_uncertain: time.uncertain,
     stored: offlinePayments(state, effective).filter((other) => other.local_id !== payment.local_id),
   });
-  if (!decision.allowed) return refused(payment, policyRefusal(decision, payment), decision);
+  if (!decision.allowed) return refused(payment, policyRefusal(decision, payment, card), decision);
   return {
     events: [
       {
         type: 'payment.accepted_offline',
         payment: payment.local_id,
         data: {
-          card: cardDetails(card),
+          card: {...cardDetails(card), ...(fingerprint === null ? {} : {fingerprint})},
           reader,
           request: {confirm: command.confirm},
           stored_at: rfc3339(time.ms),
@@ -273,18 +281,37 @@ export function refused(payment: Payment, refusal: Refusal, policy: PolicyDecisi
   };
 }
 
-function policyRefusal(decision: Extract<PolicyDecision, {allowed: false}>, payment: Payment): Refusal {
-  const {rule, limit, value} = decision;
+/** The refusal of a policy, with what it rests on. */
+export function policyRefusal(
+  decision: Extract<PolicyDecision, {allowed: false}>,
+  payment: Pick<Payment, 'amount' | 'currency'>,
+  {brand, last4}: Pick<CardRead, 'brand' | 'last4'>,
+): Refusal {
+  const {rule, limit, value, inputs} = decision;
   const money = rule === 'per_payment' || rule === 'stored_total';
   const show = (figure: number | string): string =>
     money && typeof figure === 'number' ? formatAmount(figure, payment.currency) : String(figure);
   return refusal(
     'policy_refused',
-    `The risk policy refuses it: rule ${rule}, limit ${show(limit)}, present value ${show(value)}, ` +
-      `this payment ${formatAmount(payment.amount, payment.currency)}.`,
-    'Forward what is stored (stowpay forward) when there is network, or change policy.json.',
-    {rule, limit, value, amount: payment.amount, currency: payment.currency},
+    `The risk policy refuses it: rule ${rule}, limit ${show(limit)}${money ? shrinkText(inputs) : ''}, present value ` +
+      `${show(value)}, this payment ${formatAmount(payment.amount, payment.currency)}.`,
+    OF_THE_CARD.has(rule)
+      ? 'Ask for another card, or take the payment with network.'
+      : 'Forward what is stored (stowpay forward) when there is network, or change policy.json.',
+    {rule, limit, value, amount: payment.amount, currency: payment.currency, inputs, brand, last4},
   );
+}
+
+/** Rules that another card may pass. */
+const OF_THE_CARD: ReadonlySet<PolicyRule> = new Set<PolicyRule>([
+  'per_card',
+  'read_methods',
+  'brands',
+  'deny_issuer_ranges',
+]);
+
+function shrinkText({shrink_factor = 1}: PolicyInputs): string {
+  return shrink_factor === 1 ? '' : ` (× ${shrink_factor} after so long an outage)`;
 }
 
 function cardDetails(card: CardRead): CardDetails {

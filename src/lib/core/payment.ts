@@ -122,6 +122,8 @@ export interface CardDetails {
   readonly receipt: Receipt;
   /** Upper-case hex. */
   readonly ksn: string;
+  /** Keyed digest of what the reader shows of the card; only where the policy counts by card. */
+  readonly fingerprint?: string;
 }
 
 export interface ReaderDetails {

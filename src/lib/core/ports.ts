@@ -362,6 +362,8 @@ export interface Journal {
   owned(seq: number): boolean;
   /** The sealed data of a payment that is not closed; null when it has none (any more). */
   privateData(localId: string): Promise<PrivateData | null>;
+  /** A digest that only this device can make: the same for the same text, and nothing can be told from it elsewhere. */
+  fingerprint(text: string): string;
   /** Every record of one payment, verified, in order; empty when there is none. Found without reading the rest. */
   story(localId: string): Promise<readonly JournalRecord[]>;
   /**

@@ -40,6 +40,8 @@ export interface State {
   readonly references: References;
   /** `reader serial / key` → highest counter of a KSN seen. */
   readonly ksn: Map<string, number>;
+  /** Fingerprint of a card → when payments of it were stored in the last `MOST_WINDOW_HOURS`, ms. */
+  readonly cards: Map<string, readonly number[]>;
   /** The reader connected now. */
   paired: Pairing | null;
   /** Newest time each reader type, location and reader was seen online. */
@@ -62,6 +64,7 @@ export function emptyState(): State {
     closed: {},
     references: new Map(),
     ksn: new Map(),
+    cards: new Map(),
     paired: null,
     seen: new Map(),
     device: null,

@@ -1,27 +1,23 @@
 import {readFileSync} from 'node:fs';
 import {StowpayError} from '../core/errors.js';
 import {currencyOf} from '../core/money.js';
-import type {CurrencyLimits, Policy} from '../core/policy.js';
+import {
+  BRANDS,
+  type CurrencyLimits,
+  MOST_WINDOW_HOURS,
+  OFFLINE_READ_METHODS,
+  type Policy,
+} from '../core/policy.js';
 import {isObject} from './profiles.js';
 
-const READ_METHODS = ['contact_emv', 'contactless_emv'];
-const BRANDS = [
-  'visa',
-  'mastercard',
-  'maestro',
-  'amex',
-  'discover',
-  'jcb',
-  'unionpay',
-  'cartes_bancaires',
-  'eftpos_au',
-  'unknown',
-];
 const ENFORCED = new Set([
   'version',
   'limits',
   'stored_count',
   'oldest_age_hours',
+  'per_card',
+  'outage_shrink',
+  'on_uncertain_clock',
   'deny_issuer_ranges',
   'read_methods',
   'brands',
@@ -56,11 +52,14 @@ function checkPolicy(path: string, value: unknown): Policy {
   if (unknown !== undefined)
     throw invalid(path, `this version does not enforce the rule ${JSON.stringify(unknown)}`);
   if (value.version !== 1) throw invalid(path, '"version" must be 1');
-  checkList(path, value, 'read_methods', READ_METHODS);
+  checkList(path, value, 'read_methods', OFFLINE_READ_METHODS);
   checkList(path, value, 'brands', BRANDS);
   checkRanges(path, value.deny_issuer_ranges);
   checkWhole(path, value, 'stored_count');
   checkPositive(path, value, 'oldest_age_hours');
+  checkPerCard(path, value.per_card);
+  checkShrink(path, value.outage_shrink);
+  checkOneOf(path, value, 'on_uncertain_clock', ['strict', 'lower_bound']);
   return {...value, version: 1, limits: checkLimits(path, value.limits)};
 }
 
@@ -93,6 +92,52 @@ function checkPositive(path: string, rules: Record<string, unknown>, name: strin
   const value = rules[name];
   if (value === undefined || (typeof value === 'number' && Number.isFinite(value) && value > 0)) return;
   throw invalid(path, `"${name}" must be a number above zero`);
+}
+
+function checkPerCard(path: string, value: unknown): void {
+  if (value === undefined) return;
+  if (!isObject(value)) throw invalid(path, '"per_card" must be an object with "count" and "window_hours"');
+  checkNames(path, 'per_card', value, ['count', 'window_hours']);
+  const {count, window_hours: hours} = value;
+  if (!Number.isSafeInteger(count) || (count as number) < 0)
+    throw invalid(path, '"count" of "per_card" must be a whole number');
+  if (typeof hours !== 'number' || !(hours > 0 && hours <= MOST_WINDOW_HOURS))
+    throw invalid(path, `"window_hours" of "per_card" must be above zero and at most ${MOST_WINDOW_HOURS}`);
+}
+
+function checkShrink(path: string, value: unknown): void {
+  if (value === undefined) return;
+  if (!Array.isArray(value)) throw invalid(path, '"outage_shrink" must be a list');
+  for (const step of value) {
+    if (!isObject(step)) throw invalid(path, 'each step of "outage_shrink" must be an object');
+    checkNames(path, 'outage_shrink', step, ['after_hours', 'factor']);
+    const {after_hours: hours, factor} = step;
+    if (typeof hours !== 'number' || !Number.isFinite(hours) || hours < 0)
+      throw invalid(path, '"after_hours" of "outage_shrink" must be a number, zero or more');
+    if (typeof factor !== 'number' || !(factor >= 0 && factor <= 1))
+      throw invalid(path, '"factor" of "outage_shrink" must lie between 0 and 1');
+  }
+}
+
+function checkNames(
+  path: string,
+  rule: string,
+  value: Record<string, unknown>,
+  known: readonly string[],
+): void {
+  const unknown = Object.keys(value).find((key) => !known.includes(key));
+  if (unknown !== undefined) throw invalid(path, `"${rule}" has an unknown entry ${JSON.stringify(unknown)}`);
+}
+
+function checkOneOf(
+  path: string,
+  rules: Record<string, unknown>,
+  name: string,
+  allowed: readonly string[],
+): void {
+  const value = rules[name];
+  if (value === undefined || allowed.includes(value as string)) return;
+  throw invalid(path, `"${name}" must be one of: ${allowed.join(', ')}`);
 }
 
 function checkList(

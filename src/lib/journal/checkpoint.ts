@@ -9,7 +9,7 @@ import {IndexedReferences} from './references.js';
 import type {Position} from './scan.js';
 import type {TableInfo} from './table.js';
 
-const FORMAT = 10;
+const FORMAT = 11;
 
 interface CheckpointBody {
   readonly format: number;
@@ -82,7 +82,7 @@ function checkpointFile(
 }
 
 const CHECKPOINT = 'checkpoint.json';
-const MAPS = ['payments', 'ksn', 'seen'] as const;
+const MAPS = ['payments', 'ksn', 'cards', 'seen'] as const;
 
 function dehydrate(state: State): Record<string, unknown> {
   const plain: Record<string, unknown> = {...state, references: [...state.references]};

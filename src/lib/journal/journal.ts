@@ -29,6 +29,7 @@ import {encodeCommit, recordOf} from './encode.js';
 import {countStaying, dropClosed, emptyFold, type Fold, type PrivatePlace, placeRecord} from './fold.js';
 import {requireJournal} from './genesis.js';
 import {readHistory} from './history.js';
+import {hmac} from './hmac.js';
 import {type DeviceKeys, readKeys} from './keys.js';
 import {isBlank, privateDigest} from './line.js';
 import {loadTail, type Source, standsOn, type Tear} from './load.js';
@@ -192,6 +193,10 @@ export class FileJournal implements Journal {
     const base64 = bytes.toString('latin1');
     if (privateDigest(this.#keys.privateDigest, seq, base64) !== digest) return {kind: 'altered'};
     return {kind: 'whole', data: JSON.parse(Buffer.from(base64, 'base64').toString('utf8')) as PrivateData};
+  }
+
+  fingerprint(text: string): string {
+    return hmac(this.#keys.fingerprint, Buffer.from(text, 'utf8'));
   }
 
   async story(localId: string): Promise<readonly JournalRecord[]> {

@@ -11,6 +11,8 @@ export interface DeviceKeys {
   readonly checkpoint: Buffer;
   /** Salts digests of private parts. */
   readonly privateDigest: Buffer;
+  /** Makes fingerprints of cards, which mean nothing on another device. */
+  readonly fingerprint: Buffer;
 }
 
 export const DEVICE_KEY = 'device.key';
@@ -64,5 +66,6 @@ export function keysFrom(secret: Buffer): DeviceKeys {
     mac: derive('journal line'),
     checkpoint: derive('checkpoint'),
     privateDigest: derive('private digest'),
+    fingerprint: derive('card fingerprint'),
   };
 }

@@ -20,6 +20,7 @@ import {
   type PaymentIntent,
   toPaymentIntent,
 } from '../core/payment.js';
+import {visibleCard} from '../core/policy.js';
 import type {Journal, JsonObject, PaymentClaim, Reader, SaleOutcome} from '../core/ports.js';
 import type {ReaderInput} from '../core/reader-input.js';
 import {type Refusal, refusalError, refuseAnswer} from '../core/rules.js';
@@ -354,10 +355,12 @@ async function store(sale: Sale, payment: Payment, card: CardRead): Promise<Paym
   const {parts, journal, details, pairing} = sale;
   const policy = parts.policy();
   const terms = {offline_enabled: pairing.configuration.offline_enabled, policy};
+  const visible = policy.per_card === undefined ? null : visibleCard(card);
+  const fingerprint = visible === null ? null : journal.fingerprint(visible);
   const {result, payment: after} = await decideOn(journal, payment, (state, current) => {
     const time = timeNow(parts, state);
     const confirm = confirmRequest(sale, card, Math.floor(time.ms / 1000));
-    const command = {payment: current, card, reader: details, confirm};
+    const command = {payment: current, card, reader: details, confirm, fingerprint};
     return decideStoreOffline(state, command, terms, time, statesNow(journal));
   });
   if (result.refusal !== null) throw withPayment(refusalError(result.refusal), after);

@@ -70,6 +70,8 @@ export interface Parts {
   readonly readerWaitMs: number;
   /** Read when needed, so that a bad policy file stops selling but not diagnosing. Throws `policy_invalid`. */
   readonly policy: () => Policy;
+  /** Whether there is a policy file; without one the built-in limits hold. */
+  readonly policyFile: () => {readonly path: string; readonly exists: boolean};
   readonly clock: Clock;
   readonly random: Random;
   /** Who acts: the user of the operating system, as records keep it. */

@@ -12,7 +12,7 @@ import {
   type PaymentState,
   STATES,
 } from '../core/payment.js';
-import type {Policy} from '../core/policy.js';
+import {type Policy, shrinkFactor, shrunk} from '../core/policy.js';
 import {FORWARDER, type JournalHealth, type NetworkStatus} from '../core/ports.js';
 import {
   addTo,
@@ -24,6 +24,7 @@ import {
   type Tally,
   tallies,
 } from '../core/state.js';
+import type {EffectiveTime} from '../core/time.js';
 import {damageOf} from './damage.js';
 import {momentNow, type Parts, statesNow, timeNow} from './parts.js';
 
@@ -235,7 +236,7 @@ function statusOf(parts: Parts, state: State, health: JournalHealth, effective: 
     clock_uncertain: time.uncertain,
     buckets: bucketsOf(state, byState),
     states: Object.fromEntries(counted),
-    limits: limitsOf(policy.policy, stored),
+    limits: limitsOf(policy.policy, stored, time),
     policy_error: policy.error,
     reader: readerOf(paired),
     pairing: pairingOf(state, paired, time.ms),
@@ -291,15 +292,18 @@ function policyOf(parts: Parts): {readonly policy: Policy | null; readonly error
 }
 
 /** Exposure against every limit, for the currencies something is stored in. */
-function limitsOf(policy: Policy | null, stored: readonly Payment[]): readonly Limit[] {
+function limitsOf(policy: Policy | null, stored: readonly Payment[], time: EffectiveTime): readonly Limit[] {
   if (policy === null) return [];
+  const oldest = oldestOf(stored);
+  const age = oldest === null ? null : Math.max(0, (time.ms - Date.parse(oldest)) / 1000);
+  const factor = shrinkFactor(policy, age, time.uncertain);
   const sums = amountsByCurrency(stored);
   const limits: Limit[] = [];
   const add = (rule: string, currency: string | null, limit: number | undefined, used: number): void => {
     if (limit !== undefined) limits.push({rule, currency, limit, used, left: Math.max(0, limit - used)});
   };
   for (const [currency, used] of Object.entries(sums)) {
-    add('stored_total', currency, policy.limits[currency]?.stored_total, used);
+    add('stored_total', currency, shrunk(policy.limits[currency] ?? {}, factor).stored_total, used);
   }
   add('stored_count', null, policy.stored_count, stored.length);
   return limits;

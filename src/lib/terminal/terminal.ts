@@ -14,6 +14,7 @@ import {type HoldItem, hold, type ReleaseItem, release} from './hold.js';
 import {type Inspected, type InspectRequest, inspect, list} from './inspect.js';
 import type {OperateRequest} from './operate.js';
 import type {Parts, Profile} from './parts.js';
+import {type PolicyTest, type PolicyTested, type ShownPolicy, showPolicy, testPolicy} from './policy.js';
 import {type ReadersFound, type ReadersRequest, readers} from './readers.js';
 import {type ReconcileRequest, type ReconcileResult, reconcile} from './reconcile/reconcile.js';
 import {type RetryItem, type RetryRequest, retry} from './retry.js';
@@ -55,6 +56,16 @@ export class Terminal {
   /** See `collect`: one payment, authorised at once or durably stored. */
   collect(request: CollectRequest): Promise<Collected> {
     return collect(this.#parts, request);
+  }
+
+  /** See `showPolicy`: the risk policy that holds now. */
+  policy(): Promise<ShownPolicy> {
+    return showPolicy(this.#parts);
+  }
+
+  /** See `testPolicy`: how it would judge a payment. Nothing is written. */
+  testPolicy(test: PolicyTest): Promise<PolicyTested> {
+    return testPolicy(this.#parts, test);
   }
 
   /** See `forward`: what is stored is sent, each payment exactly once. */

@@ -24,6 +24,7 @@ describe('status --check after a repair that lost unreadable records', () => {
       clock: journal.clock,
       device: {network: () => ({status: 'unknown', since: null})},
       policy: () => ({limits: {}}),
+      policyFile: () => ({path: '/nowhere', exists: false}),
     } as unknown as Parts;
     const {error} = await checkSafeToWipe(parts, false);
     expect(error).to.include({code: 'payments_need_attention', exitCode: 6});
