@@ -17,6 +17,8 @@ export interface ActivationRequest {
   readonly data: Buffer;
   /** Milliseconds the reader itself waits for a card. */
   readonly wait_ms: number;
+  /** An answer that was taken before: a copy of it on the line is not the answer to this. */
+  readonly taken?: ResponseFrame | null;
   /** Told what the reader says before its answer. Must not throw. */
   readonly onShown: (shown: Shown) => void;
   readonly signal: AbortSignal | undefined;
@@ -54,25 +56,37 @@ export function activate(session: Session, request: ActivationRequest): Promise<
 /** The first response to a command comes at once and says only that it was heard; a later one, that a card was seen. */
 const FIRST_RESPONSE_MS = 2000;
 
-/** A card that was seen has time to be read; that does not shorten the time there was. */
+/**
+ * A card that was seen has time to be read: that never shortens the time there was, and lengthens it once – a reader
+ * that says without end that it sees one must not be waited for without end.
+ */
 function judgeFrom(
   {timing}: Session,
-  {wait_ms, onShown}: ActivationRequest,
+  {wait_ms, onShown, taken = null}: ActivationRequest,
 ): (frame: ResponseFrame) => Verdict {
+  const {scale, card_grace} = timing;
   const start = performance.now();
+  const deadline = start + wait_ms * scale + card_grace;
   return (frame) => {
     if (frame.command === BOOT) return 'take';
-    if (!ANSWERING.has(frame.command)) return 'ignore';
+    if (!ANSWERING.has(frame.command) || isCopy(frame, taken)) return 'ignore';
     if (statusOf(frame.status).kind !== 'interim') return 'take';
-    const elapsed = performance.now() - start;
-    const heard = frame.status === STATUS.moreFollows && elapsed < FIRST_RESPONSE_MS * timing.scale;
-    const shown: Shown | null =
-      frame.status === STATUS.moreFollows ? (heard ? null : {kind: 'seen'}) : readUserInterface(frame.data);
+    const now = performance.now();
+    const shown = shownBy(frame, now - start < FIRST_RESPONSE_MS * scale);
     if (shown === null) return 'ignore';
     onShown(shown);
-    const left = wait_ms * timing.scale + timing.card_grace - elapsed;
-    return {wait_ms: Math.max(left, timing.card_grace)};
+    const left = Math.max(deadline - now, Math.min(card_grace, deadline + card_grace - now));
+    return {wait_ms: Math.max(left, 0)};
   };
+}
+
+function isCopy(frame: ResponseFrame, taken: ResponseFrame | null): boolean {
+  return taken !== null && frame.status === taken.status && frame.data.equals(taken.data);
+}
+
+function shownBy({status, data}: ResponseFrame, early: boolean): Shown | null {
+  if (status !== STATUS.moreFollows) return readUserInterface(data);
+  return early ? null : {kind: 'seen'};
 }
 
 /** A reader that starts in the middle of a read has forgotten it: waiting on would be waiting for nothing. */

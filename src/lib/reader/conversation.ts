@@ -40,7 +40,7 @@ export async function hold(
   signal: AbortSignal | undefined,
 ): Promise<Ended> {
   const start = performance.now();
-  let started: Buffer | null = null;
+  let started: ResponseFrame | null = null;
   let failures = 0;
   let step = begin({timeout_ms: request.timeout_s * 1000, stripe: request.stripe});
   const go = (happening: Happening): Step => {
@@ -59,14 +59,16 @@ export async function hold(
       if (state.kind === 'reading' && state.failures.length > failures) {
         failures = state.failures.length;
         await pause(session.timing.retry_pause, signal);
+        // Whatever the read before still has to say is no answer to the next one.
+        await mayFail(session, COMMANDS.ping);
       }
       if (state.kind === 'ended') return state;
       if (state.kind === 'stuck') throw new Error('a refused read was not refused by its answer');
       const asked = commandOf(state, request);
-      const activation = await perform(session, state, {...asked, onShown, signal});
-      const heard = hear(state, activation, started);
+      const activation = await perform(session, state, {...asked, taken: started, onShown, signal});
+      const heard = hear(state, activation, started?.data ?? null);
       if (go(heard.happening).state.kind === 'stuck') throw refusalOf(heard);
-      started = heard.happening.kind === 'started' ? (heard.frame?.data ?? null) : null;
+      started = heard.happening.kind === 'started' ? heard.frame : null;
     }
   } catch (error) {
     // A chip was started, or whoever listened threw: what was begun is ended at the reader.
@@ -154,7 +156,9 @@ function hear(state: Reading | Authenticating, activation: Activation, started: 
   const {answer: frame, ended} = activation;
   if (ended === 'answered' && frame !== null) {
     if (isRefused(state, frame)) return {frame, happening: {kind: 'refused'}};
-    if (state.kind === 'reading' && isChipStarted(frame.data)) return {frame, happening: {kind: 'started'}};
+    const fine = statusOf(frame.status).kind === 'ok';
+    if (state.kind === 'reading' && fine && isChipStarted(frame.data))
+      return {frame, happening: {kind: 'started'}};
   }
   return {frame, happening: {kind: 'answered', answer: conclude(activation, started)}};
 }

@@ -1,9 +1,11 @@
 import {expect} from 'chai';
+import fc from 'fast-check';
 import type {CardAnswer} from '../../../src/lib/core/card.js';
 import type {CardRequest, Reader, SaleOutcome} from '../../../src/lib/core/ports.js';
 import type {ReaderInput} from '../../../src/lib/core/reader-input.js';
 import {readerOverLine} from '../../../src/lib/reader/open.js';
 import type {Timing} from '../../../src/lib/reader/timing.js';
+import {BEHAVIORS, type Behavior} from '../../../src/lib/sandbox/reader/behaviors.js';
 import {type CableEnd, memoryCable} from '../../../src/lib/sandbox/reader/cable.js';
 import {CommandParser} from '../../../src/lib/sandbox/reader/command-parser.js';
 import {attachEmulator} from '../../../src/lib/sandbox/reader/emulator.js';
@@ -19,6 +21,8 @@ const REQUEST: CardRequest = {
   stripe: false,
 };
 const SILENT = (): void => {};
+/** Readers that are to be serviced, and cards that take a second of the test's time. */
+const UNTYPICAL: ReadonlySet<string> = new Set(['no_card', 'silent', 'reboot', 'chip_seated_late']);
 
 interface Customer {
   readonly reader: Reader;
@@ -120,7 +124,7 @@ describe('a chip', () => {
     for (const behavior of ['over_limit', 'use_contact', 'use_other_interface'] as const) {
       const {said, sent, told} = await sell([{behavior}, {}]);
       expect(said).to.equal('contact_emv arqc');
-      expect(sent, behavior).to.deep.equal(['1801', '0240/07', '6010', '6011', '6012', '0303']);
+      expect(sent, behavior).to.deep.equal(['1801', '0240/07', '1801', '6010', '6011', '6012', '0303']);
       expect(told[2]).to.match(/^(insert_card|try_another_read_method)$/);
     }
   });
@@ -132,7 +136,7 @@ describe('a chip', () => {
   it('taken out too early is asked for again, and nothing of it is used', async () => {
     const {answer, sent, told} = await sell([{behavior: 'chip_removed_early'}, {behavior: 'contact'}]);
     expect(answer.kind === 'card' && answer.card.sealed.ksn.slice(-1)).to.equal('1');
-    expect(sent).to.deep.equal(['1801', '0240/07', '6011', '0240/07', '6011', '6012', '0303']);
+    expect(sent).to.deep.equal(['1801', '0240/07', '6011', '1801', '0240/07', '6011', '6012', '0303']);
     expect(told).to.deep.equal([
       'present_card',
       'processing',
@@ -145,7 +149,7 @@ describe('a chip', () => {
   it('that cannot be read is swiped online, and offline another card is asked for', async () => {
     const online = await sell([{behavior: 'chip_unreadable'}, {}], {stripe: true});
     expect(online.said).to.equal('magnetic_stripe_fallback null');
-    expect(online.sent).to.deep.equal(['1801', '0240/07', '0240/01', '0303']);
+    expect(online.sent).to.deep.equal(['1801', '0240/07', '1801', '0240/01', '0303']);
     expect(online.told[2]).to.equal('swipe_card');
     const offline = await sell([{behavior: 'chip_unreadable'}, {behavior: 'no_card'}]);
     expect(offline.said).to.equal('failed use_magstripe');
@@ -179,7 +183,7 @@ describe('a reader', () => {
     });
     const {reader, line} = await scripted(script);
     expect(summary(await reader.collect(REQUEST, SILENT))).to.equal('failed over_contactless_limit');
-    expect(line.seen).to.deep.equal(['1801', '1801', '0240', '6010', '0240']);
+    expect(line.seen).to.deep.equal(['1801', '1801', '0240', '1801', '6010', '0240']);
     await reader.close();
   });
 
@@ -217,6 +221,57 @@ describe('a reader', () => {
   });
 });
 
+describe('a line', () => {
+  it('that carries an answer twice does not answer the next command with it', async () => {
+    const script = chip({
+      '0240': (line) => {
+        line.answer(0x02, 0x00, 'E0DFEE25020010');
+        setTimeout(() => line.answer(0x02, 0x00, 'E0DFEE25020010'), 5);
+      },
+      '6011': (line) => setTimeout(() => line.answer(0x60, 0x00, SEALED_CHIP), 15),
+    });
+    const {reader} = await scripted(script);
+    expect(summary(await reader.collect(REQUEST, SILENT))).to.equal('contact_emv arqc');
+    await reader.close();
+  });
+
+  it('that carries a late answer does not answer the next try with it', async () => {
+    let reads = 0;
+    const script = chip({
+      '0240': (line) => {
+        reads += 1;
+        line.answer(0x02, 0x0a, `E1FFEE1F0421${'00'.repeat(3)}`);
+        if (reads === 1) setTimeout(() => line.answer(0x02, 0x23, SEALED_CHIP), 3);
+        if (reads === 2) line.hangUp();
+      },
+      '1801': (line) => setTimeout(() => line.answer(0x18, 0x00), 5),
+    });
+    const {reader} = await scripted(script, {...FAST, retry_pause: 0});
+    // The second read's own answer is a collision again, not the card that came too late.
+    const ended = await reader.collect(REQUEST, SILENT).catch((error: Error) => error.message);
+    expect(ended).to.be.a('string');
+    expect(reads).to.equal(2);
+    await reader.close();
+  });
+
+  it('on which the reader sees a card without end is not listened to without end', async () => {
+    let timer: NodeJS.Timeout | undefined;
+    const script = obedient({
+      '0240': (line) => {
+        timer = setInterval(() => line.answer(0x02, 0x0e, '01'), 5);
+      },
+      '0501': (line) => {
+        clearInterval(timer);
+        line.answer(0x05, 0x00);
+      },
+    });
+    const {reader} = await scripted(script);
+    expect(summary(await reader.collect(REQUEST, SILENT))).to.equal('no_card timeout');
+    clearInterval(timer);
+    await reader.close();
+  });
+});
+
 describe('a card held to the reader', () => {
   it('is asked for again when two were there, when it was gone too soon, when the phone wants to be looked at', async () => {
     for (const [behavior, message] of [
@@ -231,7 +286,7 @@ describe('a card held to the reader', () => {
     ] as const) {
       const {said, sent, told} = await sell([{behavior}, {behavior: 'phone'}]);
       expect(said).to.equal('contactless_emv arqc');
-      expect(sent).to.deep.equal(['1801', '0240/07', '0240/07', '0303']);
+      expect(sent).to.deep.equal(['1801', '0240/07', '1801', '0240/07', '0303']);
       expect(told, behavior).to.deep.equal(['present_card', 'processing', message, 'processing']);
     }
   });
@@ -297,6 +352,35 @@ describe('an interruption', () => {
       });
     }
   }
+});
+
+describe('any customer', () => {
+  const cards = fc.array(
+    fc.constantFrom(...(Object.keys(BEHAVIORS) as Behavior[]).filter((name) => !UNTYPICAL.has(name))),
+    {maxLength: 6},
+  );
+
+  it('is served to an end, whatever comes and whenever it is broken off, and the next one is served as well', async () => {
+    await fc.assert(
+      fc.asyncProperty(cards, fc.boolean(), fc.option(fc.nat(30)), async (behaviors, stripe, abortAt) => {
+        const {reader, world, sent, onInput} = await customer(behaviors.map((behavior) => ({behavior})));
+        const signal = abortAt === null ? undefined : AbortSignal.timeout(abortAt);
+        const answer = await reader.collect({...REQUEST, stripe}, onInput, signal).catch(() => null);
+        if (answer?.kind === 'card' && !stripe) expect(answer.card.read_method).to.match(/emv$/);
+        await reader.finish('stored', onInput);
+        // Somebody who waits for the host is told, and nobody else is.
+        const authenticated = sent.lastIndexOf('6011');
+        const after = sent.slice(authenticated + 1);
+        const waits = answer?.kind === 'card' && answer.card.cryptogram === 'arqc' && authenticated > 0;
+        if (waits && answer.card.read_method === 'contact_emv') expect(after).to.include('6012');
+        else expect(after).not.to.include('6012');
+        world.cards.length = 0;
+        expect(summary(await reader.collect(REQUEST, onInput))).to.equal('contactless_emv arqc');
+        await reader.close();
+      }),
+      {numRuns: 25},
+    );
+  });
 });
 
 describe('the end of a sale', () => {
