@@ -1,5 +1,7 @@
 import type {TlvObject} from '../wire/tlv.js';
 
+const NONE: readonly TlvObject[] = [];
+
 /**
  * The objects of one answer. A tag may come several times, and empty when it was asked for and is absent:
  * every question here goes by the first value that holds something.
@@ -18,7 +20,7 @@ export class TagList {
   }
 
   all(tag: string): readonly TlvObject[] {
-    return this.#byTag.get(tag) ?? [];
+    return this.#byTag.get(tag) ?? NONE;
   }
 
   has(tag: string): boolean {
@@ -28,17 +30,17 @@ export class TagList {
   /** The first clear value of the first of these tags that has one. */
   first(...tags: readonly string[]): Buffer | null {
     for (const tag of tags) {
-      const found = this.all(tag).find((object) => object.form === 'plain');
-      if (found !== undefined) return found.value;
+      for (const {form, value} of this.all(tag)) if (form === 'plain') return value;
     }
     return null;
   }
 
   /** As `first`, but null when the answer contradicts itself: no rule may go by such a value. */
   agreed(tag: string): Buffer | null {
-    const value = this.first(tag);
-    const others = this.all(tag).filter((object) => object.form === 'plain');
-    return value !== null && others.every((object) => object.value.equals(value)) ? value : null;
+    const first = this.first(tag);
+    if (first === null) return null;
+    for (const {form, value} of this.all(tag)) if (form === 'plain' && !value.equals(first)) return null;
+    return first;
   }
 
   /** Upper-case hex of `first`. */
