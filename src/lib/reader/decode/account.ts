@@ -19,7 +19,7 @@ export interface MaskedAccount {
 const MASKED_NIBBLES = /^(\d{0,8})(([A-F])\3+)(\d{0,4})(?:F*|D([\dA-F]*))$/;
 /** The sign that masks is a setting of the reader: `*`, `#`, `X`, … */
 const MASKED_TEXT =
-  /^(?:%[*B]?|[*B](?=\d))?;?(\d{0,8})(([*#Xx$.+_-])\3+)(\d{0,4})(?:[?].*|\^([^^]*)\^(.*)|=(.*))?$/s;
+  /^(?:%?B|%?\*(?=\d)|%)?;?(\d{0,8})(([*#Xx$.+_-])\3+)(\d{0,4})(?:[?].*|\^([^^]*)\^(.*)|=(.*))?$/s;
 const WHOLLY_MASKED_NIBBLES = /^([A-F])\1{11,}(?:F|D|\1)*$/;
 const CLEAR_NIBBLES = /^(\d{12,19})(?:(F*$|D\d{2}(?:0[1-9]|1[0-2])|D\d{7})|D)/;
 const CLEAR_TEXT = /^(?:%?B|;)?(\d{12,19})([=^?\0]|$)/;
@@ -35,6 +35,8 @@ const SHORTEST_NUMBER = MIN_DIGITS / 2;
 const SHORTEST_TRACK = 10;
 /** Whole bytes of digits in the shortest number, wherever it begins: one nibble before them, one behind. */
 const DIGIT_BYTES = MIN_DIGITS / 2 - 1;
+/** Bytes of the longest field a number is padded to. */
+const LONGEST_FIELD = 64;
 /** Visible digits that tell a card number from other digits. */
 const ENOUGH_VISIBLE = 6;
 
@@ -48,7 +50,7 @@ export function maskedAccount(value: Buffer): MaskedAccount | null {
  * Ciphertext begins so, too, now and then: `known`, what the masked copies show, tells it from this card's number.
  */
 export function clearNumber(value: Buffer, known: readonly MaskedAccount[]): string | null {
-  if (value.length < SHORTEST_NUMBER) return null;
+  if (value.length < SHORTEST_NUMBER || !beginsLikeNumber(value)) return null;
   const [, digits, rest] =
     CLEAR_NIBBLES.exec(nibbles(value)) ?? CLEAR_TEXT.exec(value.toString('latin1')) ?? [];
   if (digits === undefined) return null;
@@ -61,7 +63,8 @@ export function clearNumber(value: Buffer, known: readonly MaskedAccount[]): str
 
 /** True when a value is nothing but a valid card number, packed or as text. */
 export function isCardNumber(value: Buffer): boolean {
-  if (value.length < SHORTEST_NUMBER || value.length > MAX_DIGITS + 1) return false;
+  if (value.length < SHORTEST_NUMBER || value.length > LONGEST_FIELD || !beginsLikeNumber(value))
+    return false;
   return readings(value).some((text) => isLuhnValid(WHOLE_NUMBER.exec(text)?.[1] ?? ''));
 }
 
@@ -83,22 +86,51 @@ export function holdsClearTrack(value: Buffer): boolean {
   return inBothNotations(value, TRACK_INSIDE).some(isLuhnValid);
 }
 
-/** True when anything in a value could be some card's number: for bytes that nobody can make sense of. */
-export function holdsAnyNumber(value: Buffer): boolean {
-  return inBothNotations(value, DIGITS).some((run) => hasPart(run, UNKNOWN, isLuhnValid));
+/** False when no value within these bytes can hold a readable track: one look instead of one a value. */
+export function mayHoldClearTrack(bytes: Buffer): boolean {
+  const [packed = '', text = ''] = readings(bytes);
+  return hasSeparator(packed, 'D') || hasSeparator(text, '=') || hasSeparator(text, '^');
 }
 
-/** True when a value holds this very card's number: as many digits, those the mask left visible, a right check digit. */
-export function holdsNumber(value: Buffer, account: Visible): boolean {
-  return isRecognisable(account) && hasNumber(value, account, isLuhnValid);
+/** True when a separator has as many digits before it as a card number. */
+function hasSeparator(text: string, separator: string): boolean {
+  for (let at = text.indexOf(separator); at !== -1; at = text.indexOf(separator, at + 1)) {
+    let start = at;
+    while (start > 0 && isDigit(text.charCodeAt(start - 1)) && at - start <= MIN_DIGITS) start -= 1;
+    if (at - start > MIN_DIGITS) return true;
+  }
+  return false;
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
+}
+
+/** True when anything in a value could be some card's number: for bytes that nobody can make sense of. */
+export function holdsAnyNumber(value: Buffer): boolean {
+  return inBothNotations(value, DIGITS).some(holdsValidPart);
+}
+
+/** The first of these whose very number a value holds: as many digits, those the mask left visible, a right check digit. */
+export function numberHeld(value: Buffer, accounts: readonly MaskedAccount[]): MaskedAccount | null {
+  const known = accounts.filter(isRecognisable);
+  if (known.length === 0) return null;
+  const texts = readings(value);
+  const holds = (account: Visible): boolean =>
+    texts.some((text) => numbersLike(text, account).some(isLuhnValid));
+  return known.find(holds) ?? null;
 }
 
 /**
  * True when a value holds digits that could be this card's number. Where the mask shows too few to go by, only a
- * valid number that is all of the value counts: amounts and counters are digits, too.
+ * valid number in a text, or one that is all of the value, counts: amounts and counters are digits, too.
  */
 export function holdsNumberLike(value: Buffer, account: Visible): boolean {
-  return isRecognisable(account) ? hasNumber(value, account, () => true) : isCardNumber(value);
+  if (value.length < SHORTEST_NUMBER) return false;
+  const written = readings(value);
+  if (isRecognisable(account)) return written.some((text) => numbersLike(text, account).length > 0);
+  const [, text = ''] = written;
+  return isCardNumber(value) || (text.match(DIGITS) ?? []).some(holdsValidPart);
 }
 
 /** True when the mask left enough to tell this card's number from other digits. */
@@ -106,43 +138,57 @@ export function isRecognisable({leading, last4}: Visible): boolean {
   return leading.length + (last4 ?? '').length >= ENOUGH_VISIBLE;
 }
 
+/** True when two masked copies show the same. */
+export function isSame(one: MaskedAccount, other: MaskedAccount): boolean {
+  return (
+    one.leading === other.leading &&
+    one.last4 === other.last4 &&
+    one.digits === other.digits &&
+    one.expiry === other.expiry &&
+    one.name === other.name
+  );
+}
+
 /** What is known of a card number. */
 export type Visible = Pick<MaskedAccount, 'leading' | 'last4' | 'digits'>;
-
-const UNKNOWN: Visible = {leading: '', last4: null, digits: null};
 
 function agrees(number: string, {leading, last4, digits}: Visible): boolean {
   if (digits !== null && number.length !== digits) return false;
   return number.startsWith(leading) && number.endsWith(last4 ?? '');
 }
 
-function hasNumber(value: Buffer, account: Visible, accept: (number: string) => boolean): boolean {
-  if (value.length < SHORTEST_NUMBER) return false;
-  return readings(value).some(
-    (text) =>
-      text.includes(account.leading) &&
-      (text.match(DIGITS) ?? []).some((run) => hasPart(run, account, accept)),
-  );
+/** True when the first byte, packed or as text, can be the first of a number or a track. */
+function beginsLikeNumber([first = 0]: Buffer): boolean {
+  return (first >> 4 <= 9 && (first & 0x0f) <= 9) || first === 0x3b || first === 0x42;
 }
 
-/** True when a part of a run of digits is as long as the card number, begins and ends like it, and is accepted. */
-function hasPart(run: string, account: Visible, accept: (number: string) => boolean): boolean {
+/** Every run of digits that is as long as the card's number, and begins and ends like it. */
+function numbersLike(text: string, account: Visible): string[] {
   const {leading, digits} = account;
-  const lengths = digits === null ? LENGTHS : [digits];
-  for (let at = run.indexOf(leading); at !== -1 && at < run.length; at = run.indexOf(leading, at + 1)) {
+  if (digits === null || text.length < digits) return [];
+  const found: string[] = [];
+  for (let at = text.indexOf(leading); at !== -1 && at < text.length; at = text.indexOf(leading, at + 1)) {
+    const part = text.slice(at, at + digits);
+    if (agrees(part, account) && /^[1-9]\d+$/.test(part)) found.push(part);
+  }
+  return found;
+}
+
+/** True when a part of a run of digits is a valid card number. */
+function holdsValidPart(run: string): boolean {
+  for (let at = 0; at + MIN_DIGITS <= run.length; at += 1) {
     // No card number begins with a zero.
-    if (run[at] === '0') continue;
-    for (const length of lengths) {
-      const part = run.slice(at, at + length);
-      if (part.length === length && agrees(part, account) && accept(part)) return true;
-    }
+    const valid =
+      run[at] !== '0' &&
+      LENGTHS.some((length) => at + length <= run.length && isLuhnValid(run.slice(at, at + length)));
+    if (valid) return true;
   }
   return false;
 }
 
 const LENGTHS = Array.from({length: MAX_DIGITS - MIN_DIGITS + 1}, (_, index) => MIN_DIGITS + index);
 
-/** A value in the notations in which it has digits enough for a card number. */
+/** A value in the notations in which it has digits enough for a card number: packed first, then text. */
 function readings(value: Buffer): string[] {
   const rows = digitRows(value);
   if (rows === NO_ROW) return [];

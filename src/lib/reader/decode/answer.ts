@@ -39,9 +39,7 @@ export function decodeAnswer(answer: FinalAnswer): CardAnswer {
     case 'card':
       return sealedCard(opened, seal, said);
     case 'declined':
-      return said.cryptogram === 'aac' && seal.kind === 'sealed'
-        ? sealedCard(opened, seal, said)
-        : failed('declined_by_card', opened, seal, technical(said));
+      return declinedCard(opened, seal, said);
     case 'failed':
       return failed(meaning.reason, opened, seal, technical(said));
     case 'no_card':
@@ -54,7 +52,7 @@ export function decodeAnswer(answer: FinalAnswer): CardAnswer {
 /** True when the chip is only started: the card must still be authenticated (contact). */
 export function isChipStarted(data: Buffer): boolean {
   const {parts, tags} = openAnswer({status: STATUS.ok, data});
-  return outcomeOf(parts) === OUTCOME.started && cryptogramOf(tags) === null;
+  return outcomeOf(parts[0]) === OUTCOME.started && cryptogramOf(tags) === null;
 }
 
 /** Throws the error that a status stands for when the reader can take no payment at all. */
@@ -107,6 +105,12 @@ function sealedCard(opened: Opened, seal: Exclude<Seal, {kind: 'unsealed'}>, sai
   }
 }
 
+/** A decline is one however little came with it. */
+function declinedCard(opened: Opened, seal: Exclude<Seal, {kind: 'unsealed'}>, said: Said): CardAnswer {
+  const answer = said.cryptogram === 'aac' ? sealedCard(opened, seal, said) : null;
+  return answer?.kind === 'card' ? answer : failed('declined_by_card', opened, seal, technical(said));
+}
+
 function unsealed({tags}: Opened, seal: Extract<Seal, {kind: 'unsealed'}>): CardAnswer {
   const account = visibleAccount(seal.masked);
   return {
@@ -145,16 +149,16 @@ function saidBy({parts, tags, attribution}: Opened, {status, data}: FinalAnswer)
   return {
     status,
     error: errorOf(parts[0], data),
-    outcome: outcomeOf(parts),
+    outcome: outcomeOf(parts[0]),
     cryptogram: cryptogramOf(tags),
     stripe: isStripe(tags, attribution),
     quickChip: tags.first('8A')?.equals(QUICK_CHIP_RESPONSE) ?? false,
   };
 }
 
-/** Of the latest part that has one: the chip that was only started goes on in the next. */
-function outcomeOf(parts: readonly AnswerPart[]): number | null {
-  const values = parts.map(({tags}) => tags.all('DFEE25')).find((objects) => objects.length > 0) ?? [];
+/** The last frame's: that a chip was started says nothing of how it ended. */
+function outcomeOf(last: AnswerPart | undefined): number | null {
+  const values = last?.tags.all('DFEE25') ?? [];
   const outcomes = new Set(
     values.map(({value}) => (value.length === 2 ? value.readUInt16BE() : OTHER_OUTCOME)),
   );
@@ -180,14 +184,11 @@ interface Opened {
 }
 
 function openAnswer({status, data, earlier = []}: FinalAnswer): Opened {
-  const parts = [openData(status, data), ...earlier.map((before) => openData(STATUS.ok, before))];
-  const [last, ...before] = parts;
+  const last = openData(status, data);
+  const parts = [last, ...earlier.map((before) => openData(STATUS.ok, before))];
   return {
     parts,
-    tags:
-      before.length === 0 && last !== undefined
-        ? last.tags
-        : new TagList(parts.flatMap(({tags}) => tags.objects)),
+    tags: earlier.length === 0 ? last.tags : new TagList(parts.flatMap(({tags}) => tags.objects)),
     attribution: parts.find((part) => part.attribution !== null)?.attribution ?? null,
   };
 }
@@ -199,17 +200,19 @@ function openAnswer({status, data, earlier = []}: FinalAnswer): Opened {
 function openData(status: number, data: Buffer): AnswerPart {
   const stripped = readTlv(data.subarray(1));
   const {kind} = statusOf(status);
-  if (kind === 'ok' || kind === 'online') return part(stripped, data[0] ?? null);
+  if (kind === 'ok' || kind === 'online') return part(data, stripped, data[0] ?? null);
   const bare = readTlv(data);
-  if (isBareError(data, stripped, bare)) return part({objects: [], truncated: false, unread: []}, null);
+  if (isBareError(data, stripped, bare)) return part(data, {objects: [], truncated: false, unread: []}, null);
   if (hasAnswerTag(stripped) !== hasAnswerTag(bare)) {
-    return hasAnswerTag(bare) ? part(bare, null) : part(stripped, data[0] ?? null);
+    return hasAnswerTag(bare) ? part(data, bare, null) : part(data, stripped, data[0] ?? null);
   }
-  return stripped.truncated && !bare.truncated ? part(bare, null) : part(stripped, data[0] ?? null);
+  return stripped.truncated && !bare.truncated
+    ? part(data, bare, null)
+    : part(data, stripped, data[0] ?? null);
 }
 
-function part({objects, unread}: TlvReading, attribution: number | null): AnswerPart {
-  return {tags: new TagList(objects), attribution, unread};
+function part(bytes: Buffer, {objects, unread}: TlvReading, attribution: number | null): AnswerPart {
+  return {tags: new TagList(objects), attribution, unread, bytes};
 }
 
 /** Four bytes that are no answer of tags. */

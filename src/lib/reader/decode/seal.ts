@@ -4,14 +4,16 @@ import {
   clearNumber,
   holdsAnyNumber,
   holdsClearTrack,
-  holdsNumber,
   isBlank,
   isCardNumber,
   isLuhnValid,
   isRecognisable,
+  isSame,
   isText,
   type MaskedAccount,
   maskedAccount,
+  mayHoldClearTrack,
+  numberHeld,
 } from './account.js';
 import {isAllowed} from './emv-data.js';
 import {readSwipeBlock, type SwipeBlock} from './swipe-block.js';
@@ -24,6 +26,8 @@ export interface AnswerPart {
   readonly attribution: number | null;
   /** What could not be read of it. */
   readonly unread: readonly Buffer[];
+  /** All of it, as it came. */
+  readonly bytes: Buffer;
 }
 
 /** Whether the card data of an answer is provably encrypted. */
@@ -86,6 +90,8 @@ const IRRELEVANT: Finding = {kind: 'irrelevant'};
 interface Context {
   readonly masked: readonly MaskedAccount[];
   readonly hasKsn: boolean;
+  /** False when no value of this frame can hold a readable track. */
+  readonly tracks: boolean;
 }
 
 /**
@@ -95,7 +101,7 @@ interface Context {
 export function judgeSeal(parts: readonly AnswerPart[]): Seal {
   const masked: MaskedAccount[] = [];
   for (const {tags} of parts) collectMasked(tags, masked);
-  const context = {masked, hasKsn: parts.some(({tags}) => keyNumbers(tags).length > 0)};
+  const context = {masked, hasKsn: parts.some(({tags}) => keyNumbers(tags).length > 0), tracks: true};
   let opening: Opening | null = null;
   const clear: (string | null)[] = [];
   for (const part of parts) {
@@ -106,15 +112,20 @@ export function judgeSeal(parts: readonly AnswerPart[]): Seal {
     }
     if (ciphertexts.length > 0) opening ??= sealedData(part, ciphertexts);
   }
-  if (clear.length > 0)
+  if (clear.length > 0 || masked.length > MOST_COPIES)
     return {kind: 'unsealed', last4: clear.find((last4) => last4 !== null) ?? null, masked};
   return opening === null ? {kind: 'absent', masked} : {...opening, masked};
 }
 
+/** A card's number is masked in several ways at most; an answer with more than that is none, and not worth the search. */
+const MOST_COPIES = 16;
+
+/** Adds what the masked copies show, each once. */
 function collectMasked(tags: TagList, masked: MaskedAccount[]): void {
   const collect = (value: Buffer): void => {
     const account = maskedAccount(value);
-    if (account !== null) masked.push(account);
+    if (account !== null && masked.length <= MOST_COPIES && !masked.some((other) => isSame(account, other)))
+      masked.push(account);
   };
   for (const {tag, form, value} of tags.objects) {
     if (form === 'masked' || (form === 'plain' && isAccountTag(tag))) collect(value);
@@ -128,11 +139,15 @@ function isAccountTag(tag: string): boolean {
   return ACCOUNT_TAGS.has(tag) || COPY_TAGS.has(tag);
 }
 
-function findingsOf({tags, unread}: AnswerPart, context: Context): Finding[] {
+function findingsOf({tags, unread, bytes}: AnswerPart, context: Context): Finding[] {
+  // This very card's number is looked for in the bytes as they came: no way of reading them can hide it.
+  const number = numberHeld(bytes, context.masked);
+  const here = {...context, tracks: mayHoldClearTrack(bytes)};
   return [
-    ...tags.objects.map((object) => judgeObject(object, context)),
+    ...(number === null ? [] : [{kind: 'clear', last4: number.last4} as const]),
+    ...tags.objects.map((object) => judgeObject(object, here)),
     ...tags.all(SWIPE_BLOCK).flatMap((object) => judgeSwipe(object.value)),
-    ...unread.map((bytes) => judgeUnread(bytes, context)),
+    ...unread.map((rest) => judgeUnread(rest, context)),
   ];
 }
 
@@ -141,9 +156,8 @@ function judgeObject(object: TlvObject, context: Context): Finding {
   if (tag === SWIPE_BLOCK) return IRRELEVANT;
   if (form === 'encrypted') return judgeEncrypted(object, context);
   if (isAccountTag(tag) && !isBlank(value)) return judgeAccount(object, context);
-  const number = context.masked.some((account) => holdsNumber(value, account));
-  const unknown = !isAllowed(tag) && isCardNumber(value);
-  return number || unknown || holdsClearTrack(value) ? clear(value, context) : IRRELEVANT;
+  const number = !isAllowed(tag) && isCardNumber(value);
+  return number || (context.tracks && holdsClearTrack(value)) ? clear(value, context) : IRRELEVANT;
 }
 
 /** The label alone is not believed: a reader that marks readable data as encrypted is a broken reader. */
@@ -189,11 +203,9 @@ function sealedTracks(block: SwipeBlock): Finding[] {
   );
 }
 
-/** Bytes nobody can make sense of are looked through for this card's number; for any, when no mask shows it. */
+/** Bytes nobody can make sense of are looked through for any number, when no mask shows what this card's is like. */
 function judgeUnread(bytes: Buffer, {masked}: Context): Finding {
-  const known = masked.filter(isRecognisable);
-  const number =
-    known.length === 0 ? holdsAnyNumber(bytes) : known.some((account) => holdsNumber(bytes, account));
+  const number = !masked.some(isRecognisable) && holdsAnyNumber(bytes);
   return number || holdsClearTrack(bytes) ? {kind: 'clear', last4: null} : IRRELEVANT;
 }
 

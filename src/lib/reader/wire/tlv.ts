@@ -43,6 +43,7 @@ const CONTAINERS: ReadonlySet<string> = new Set([
 
 const MAX_DEPTH = 8;
 const MAX_TAG_BYTES = 4;
+const CODE_SIZE = 8;
 
 /** Reads everything that can be read. Never throws; time is linear in the bytes. */
 export function readTlv(bytes: Uint8Array): TlvReading {
@@ -63,10 +64,9 @@ interface Found {
 }
 
 function readLevel(bytes: Buffer, container: string | null, depth: number, found: Found): void {
-  const fillers = fillersLikeTags(bytes);
   let at = 0;
   while (at < bytes.length) {
-    if (isFiller(bytes, at) || fillers.has(at)) {
+    if (isFiller(bytes, at)) {
       at += 1;
       continue;
     }
@@ -81,20 +81,6 @@ function readLevel(bytes: Buffer, container: string | null, depth: number, found
     readObject({tag, form, value: bytes.subarray(start, end), container}, end <= bytes.length, depth, found);
     at = end;
   }
-}
-
-/** So many names are remembered: more tags than any reader sends. */
-const MAX_NAMES = 1024;
-const names = new Map<number, string>();
-
-/** Upper-case hex. The same tags come with every card: their names are made once. */
-function tagName(bytes: Buffer, at: number, size: number): string {
-  const code = bytes.readUIntBE(at, size);
-  const known = names.get(code);
-  if (known !== undefined) return known;
-  const name = bytes.toString('hex', at, at + size).toUpperCase();
-  if (names.size < MAX_NAMES) names.set(code, name);
-  return name;
 }
 
 /** A container cut short is still opened as far as it goes; a value cut short is worth nothing. */
@@ -117,51 +103,18 @@ function isFiller(bytes: Buffer, at: number): boolean {
   return bytes[at] === 0xff && vendorTagSize(bytes, at) === undefined;
 }
 
-const NONE: ReadonlySet<number> = new Set();
+/** So many names are remembered: more tags than any reader sends. */
+const MAX_NAMES = 1024;
+const names = new Map<number, string>();
 
-/**
- * Where FF is filler although one of the reader's own tags could begin there (before E300, or 81): where taking it
- * for the tag leaves a level that cannot be read to its end, and taking it for filler does not.
- */
-function fillersLikeTags(bytes: Buffer): ReadonlySet<number> {
-  if (!bytes.includes(0xff) || readsToEnd(bytes)) return NONE;
-  const whole = wholeFrom(bytes);
-  if (whole[0] !== 1) return NONE;
-  const fillers = new Set<number>();
-  let at = 0;
-  while (at < bytes.length) {
-    const end = isFiller(bytes, at) ? at + 1 : (readHeader(bytes, at)?.end ?? bytes.length + 1);
-    if (end <= bytes.length && whole[end] === 1) {
-      at = end;
-    } else {
-      fillers.add(at);
-      at += 1;
-    }
-  }
-  return fillers;
-}
-
-function readsToEnd(bytes: Buffer): boolean {
-  let at = 0;
-  while (at < bytes.length) {
-    const end = isFiller(bytes, at) ? at + 1 : readHeader(bytes, at)?.end;
-    if (end === undefined) return false;
-    at = end;
-  }
-  return at === bytes.length;
-}
-
-/** For every place, 1 when what begins there can be read to the end in some way. */
-function wholeFrom(bytes: Buffer): Uint8Array {
-  const whole = new Uint8Array(bytes.length + 1);
-  whole[bytes.length] = 1;
-  for (let at = bytes.length - 1; at >= 0; at -= 1) {
-    const mayBeFiller = bytes[at] === 0x00 || bytes[at] === 0xff;
-    const end = isFiller(bytes, at) ? undefined : readHeader(bytes, at)?.end;
-    const asObject = end !== undefined && end <= bytes.length && whole[end] === 1;
-    whole[at] = asObject || (mayBeFiller && whole[at + 1] === 1) ? 1 : 0;
-  }
-  return whole;
+/** Upper-case hex. The same tags come with every card: their names are made once. */
+function tagName(bytes: Buffer, at: number, size: number): string {
+  const code = bytes.readUIntBE(at, size);
+  const known = names.get(code);
+  if (known !== undefined) return known;
+  const name = bytes.toString('hex', at, at + size).toUpperCase();
+  if (names.size < MAX_NAMES) names.set(code, name);
+  return name;
 }
 
 interface Header {
@@ -208,6 +161,8 @@ function vendorTagSize(bytes: Buffer, at: number): number | undefined {
   if (second === 0x81) return third !== undefined && third >= 0x01 && third <= 0x0f ? 3 : undefined;
   // FFE1 is a switch of one byte; with more than that it is filler before the container E1.
   if (second === 0xe1) return third !== undefined && third <= 0x01 ? 2 : undefined;
+  // So is FF before E300, an authorization code of eight bytes.
+  if (second === 0xe3 && third === 0x00 && readLength(bytes, at + 3)?.value === CODE_SIZE) return undefined;
   return (second >= 0xe0 && second <= 0xfe) || second === 0x69 ? 2 : undefined;
 }
 
