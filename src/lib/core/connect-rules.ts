@@ -109,7 +109,7 @@ export interface OfflineWindow {
   readonly days_left: number;
 }
 
-/** The predicates that lapse with time, for this reader at its location. */
+/** The predicates that lapse with time, for this reader at its location; a sandbox device’s software does not age. */
 export function offlineWindows({
   identity,
   location,
@@ -118,17 +118,24 @@ export function offlineWindows({
   now,
 }: OfflineConnect & {readonly last: Pairing}): {
   readonly type: OfflineWindow;
-  readonly software: OfflineWindow;
+  readonly software: OfflineWindow | null;
 } {
   const {account} = last.binding;
   const window = (pairing: Pairing | undefined): OfflineWindow =>
     pairing === undefined
       ? {met_at: null, days_left: 0}
       : {met_at: pairing.at, days_left: pairingDaysLeft(pairing, now)};
+  const here = seen.get(typeAt(account, identity.type, location ?? last.location.id));
   return {
-    type: window(seen.get(typeAt(account, identity.type, location ?? last.location.id))),
-    software: window(seen.get(software(account, identity))),
+    type: window(here),
+    software: here?.how === 'provisioned' ? null : window(seen.get(software(account, identity))),
   };
+}
+
+/** For how many whole days the connected reader could still be connected again without network. */
+export function offlineDaysLeft(paired: Pairing, seen: ReadonlyMap<string, Pairing>, now: number): number {
+  const windows = offlineWindows({identity: paired.identity, location: null, seen, last: paired, now});
+  return Math.min(windows.type.days_left, windows.software?.days_left ?? windows.type.days_left);
 }
 
 /** Whole days until the window of a pairing closes; 0 when it has. */

@@ -33,7 +33,7 @@ export function judgeOfflineWindows(context: PairingContext): readonly Check[] {
   const windows = offlineWindows({identity: who, location: null, seen, last: paired, now});
   const firmware = who.firmware === '' ? 'of unknown version' : who.firmware;
   return [
-    paired.how === 'provisioned'
+    windows.software === null
       ? ok('reader.software', 'a sandbox reader does not age')
       : judge('reader.software', [`software ${firmware}`, 'confirmed online'], windows.software, context),
     judge(

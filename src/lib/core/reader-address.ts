@@ -57,7 +57,14 @@ export function parseReaderAddress(address: string): ReaderAddress {
   const host = tcp?.six ?? tcp?.host;
   const port = Number(tcp?.port);
   if (host !== undefined && port > 0 && port < 65_536) return {kind: 'tcp', host, port};
-  throw unusable(address, 'is not the address of a reader', ADDRESS_FORMS);
+  throw unusable(address, 'is not the address of a reader', meant(address));
+}
+
+/** What was probably meant by words that lack the first one. */
+function meant(address: string): string {
+  if (/^\/\S+$/.test(address)) return `Write serial:${address.slice(0, 64)} for a port.`;
+  if (/^(?!(?:sim|serial|tcp):)[\w.-]+:\d+$/.test(address)) return `Write tcp://${address.slice(0, 64)} for a serial device server.`;
+  return ADDRESS_FORMS;
 }
 
 /** The address of a USB device: it names the same reader whatever port it gets. */

@@ -1,5 +1,5 @@
 import type {Check} from '../core/check.js';
-import {judgeOfflineConnect, pairingDaysLeft} from '../core/connect-rules.js';
+import {judgeOfflineConnect, offlineDaysLeft} from '../core/connect-rules.js';
 import {StowpayError} from '../core/errors.js';
 import type {EventBody} from '../core/events.js';
 import {READER, type Reader, type ReaderIdentity, type RemoteTerminal} from '../core/ports.js';
@@ -198,9 +198,6 @@ async function recordPairing(parts: Parts, pairings: readonly Paired[]): Promise
   }));
   const {state} = await journal.view();
   const paired = state.paired as Pairing;
-  const basis = state.seen.get(
-    `type ${paired.binding.account} ${paired.identity.type} ${paired.location.id}`,
-  );
   return {
     reader: {...paired.identity, address: paired.address},
     location: paired.location,
@@ -208,6 +205,6 @@ async function recordPairing(parts: Parts, pairings: readonly Paired[]): Promise
     network_status: paired.how === 'online' ? 'online' : 'offline',
     account: paired.binding.account,
     livemode: paired.binding.livemode,
-    pairing: {how: paired.how, days_left: basis === undefined ? 0 : pairingDaysLeft(basis, now)},
+    pairing: {how: paired.how, days_left: offlineDaysLeft(paired, state.seen, now)},
   };
 }

@@ -1,4 +1,4 @@
-import {pairingDaysLeft} from '../core/connect-rules.js';
+import {offlineDaysLeft} from '../core/connect-rules.js';
 import {StowpayError} from '../core/errors.js';
 import {type Authorizations, authorizationsOf} from '../core/lapse.js';
 import {type Moment, mayBeForgotten} from '../core/look-first.js';
@@ -319,5 +319,5 @@ function pairingOf(state: State, paired: Pairing | null, now: number): Status['p
   if (paired === null) return null;
   const basis =
     state.seen.get(`type ${paired.binding.account} ${paired.identity.type} ${paired.location.id}`) ?? paired;
-  return {how: paired.how, at: basis.at, days_left: pairingDaysLeft(basis, now)};
+  return {how: paired.how, at: basis.at, days_left: offlineDaysLeft(paired, state.seen, now)};
 }

@@ -1,5 +1,10 @@
 import {expect} from 'chai';
-import {judgeOfflineConnect, pairingDaysLeft, seenKeys} from '../../../src/lib/core/connect-rules.js';
+import {
+  judgeOfflineConnect,
+  offlineDaysLeft,
+  pairingDaysLeft,
+  seenKeys,
+} from '../../../src/lib/core/connect-rules.js';
 import type {ReaderIdentity} from '../../../src/lib/core/ports.js';
 import type {Pairing} from '../../../src/lib/core/state.js';
 
@@ -98,6 +103,24 @@ describe('connecting without network', () => {
     expect(code({seen: seenAfter(before, now), last: now})).to.equal(
       'reader_connection_offline_needs_update',
     );
+  });
+
+  it('counts the days of the predicate that lapses first', () => {
+    const known = pairing();
+    const later = pairing({
+      at: new Date(START + 10 * DAY).toISOString(),
+      location: {id: 'tml_2', display_name: '', country: null},
+    });
+    // Its software was seen again elsewhere; that its type was connected here was not.
+    expect(offlineDaysLeft(known, seenAfter(known, later), START + 20 * DAY)).to.equal(10);
+    expect(offlineDaysLeft(later, seenAfter(known, later), START + 20 * DAY)).to.equal(20);
+    const unapproved = pairing({
+      configuration: {id: 'tmc_1', offline_enabled: true, approved_firmware: ['V2']},
+    });
+    expect(offlineDaysLeft(unapproved, seenAfter(unapproved), START)).to.equal(0);
+    const born = pairing({how: 'provisioned'});
+    const offline = pairing({how: 'offline', at: new Date(START + 2 * DAY).toISOString()});
+    expect(offlineDaysLeft(offline, seenAfter(born), START + 2 * DAY)).to.equal(28);
   });
 
   it('lets a sandbox device be born with its past', () => {

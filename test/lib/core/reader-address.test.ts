@@ -15,6 +15,12 @@ function refusal(address: string): StowpayError {
 }
 
 describe('the address of a reader', () => {
+  it('that lacks its first word is shown with it', () => {
+    expect(refusal('/dev/ttyUSB0').hint).to.include('serial:/dev/ttyUSB0');
+    expect(refusal('10.0.0.5:4001').hint).to.include('tcp://10.0.0.5:4001');
+    expect(refusal('nonsense').hint).to.include('serial:<path>');
+  });
+
   it('names a port by path, a USB device, a device server or the emulated reader', () => {
     expect(parseReaderAddress('serial:/dev/ttyUSB0')).to.deep.equal({
       kind: 'serial',
