@@ -63,7 +63,8 @@ export function parseReaderAddress(address: string): ReaderAddress {
 /** What was probably meant by words that lack the first one. */
 function meant(address: string): string {
   if (/^\/\S+$/.test(address)) return `Write serial:${address.slice(0, 64)} for a port.`;
-  if (/^(?!(?:sim|serial|tcp):)[\w.-]+:\d+$/.test(address)) return `Write tcp://${address.slice(0, 64)} for a serial device server.`;
+  if (/^(?!(?:sim|serial|tcp):)[\w.-]+:\d+$/.test(address))
+    return `Write tcp://${address.slice(0, 64)} for a serial device server.`;
   return ADDRESS_FORMS;
 }
 
