@@ -110,7 +110,13 @@ export const EVERY_EVENT: readonly (readonly EventBody[])[] = [
     {
       type: 'payment.refused',
       payment: 'pay_C',
-      data: {code: 'card_expired', message: 'expired', card: {brand: 'visa', last4: '4242'}, policy: null},
+      data: {
+        code: 'card_expired',
+        message: 'expired',
+        card: {brand: 'visa', last4: '4242'},
+        policy: null,
+        used_key: {ksn: 'FFFF9876543210E00002', reader: READER},
+      },
     },
   ],
   [createdEvent('pay_D', {reference: 'order-4'})],

@@ -2,7 +2,7 @@ import {createdPayment, foldPayment} from './apply-payment.js';
 import {seenKeys} from './connect-rules.js';
 import type {EventBody, JournalRecord, PaymentEvent} from './events.js';
 import {splitKsn} from './ksn.js';
-import type {CardDetails, ReaderDetails} from './payment.js';
+import type {ReaderDetails} from './payment.js';
 import {MOST_WINDOW_HOURS} from './policy.js';
 import {type Pairing, referenceKey, type State} from './state.js';
 
@@ -84,7 +84,10 @@ function applyToPayment(state: State, record: JournalRecord & PaymentEvent): Sta
   const after = foldPayment(before, record);
   state.payments.set(record.payment, after);
   if (record.type === 'payment.authorizing' || record.type === 'payment.accepted_offline') {
-    rememberKsn(state, record.data.card, record.data.reader);
+    rememberKsn(state, record.data.card.ksn, record.data.reader);
+  }
+  if (record.type === 'payment.refused' && record.data.used_key !== undefined) {
+    rememberKsn(state, record.data.used_key.ksn, record.data.used_key.reader);
   }
   if (record.type === 'payment.accepted_offline') rememberCard(state, record.data);
   if (
@@ -98,8 +101,8 @@ function applyToPayment(state: State, record: JournalRecord & PaymentEvent): Sta
 }
 
 /** Per reader and key, the highest counter: a KSN that does not go up is a fault or a replay. */
-function rememberKsn(state: State, card: CardDetails, reader: ReaderDetails): void {
-  const parts = splitKsn(card.ksn);
+function rememberKsn(state: State, ksn: string, reader: ReaderDetails): void {
+  const parts = splitKsn(ksn);
   if (parts === null) return;
   const key = ksnKey(reader, parts.key);
   state.ksn.set(key, Math.max(state.ksn.get(key) ?? -1, parts.counter));

@@ -190,7 +190,7 @@ export function decideStoreOffline(
       // The KSN of this very read is known already when an online attempt was journalled first.
       ksn: payment.private_data === 'present' ? new Map() : state.ksn,
     });
-  if (refusal !== null) return refused(payment, refusal, null);
+  if (refusal !== null) return refused(payment, refusal, null, command);
   const decision = judgePolicy(terms.policy, {
     amount: payment.amount,
     currency: payment.currency,
@@ -203,7 +203,7 @@ export function decideStoreOffline(
     clock_uncertain: time.uncertain,
     stored: offlinePayments(state, effective).filter((other) => other.local_id !== payment.local_id),
   });
-  if (!decision.allowed) return refused(payment, policyRefusal(decision, payment, card), decision);
+  if (!decision.allowed) return refused(payment, policyRefusal(decision, payment, card), decision, command);
   return {
     events: [
       {
@@ -242,7 +242,7 @@ export function decideAuthorize(
     time,
     ksn: state.ksn,
   });
-  if (refusal !== null) return refused(payment, refusal, null);
+  if (refusal !== null) return refused(payment, refusal, null, command);
   return {
     events: [
       {
@@ -261,8 +261,16 @@ export function decideAuthorize(
   };
 }
 
-/** Journals a refusal: the payment is over, nothing of the card is kept but brand and last4. */
-export function refused(payment: Payment, refusal: Refusal, policy: PolicyDecision | null): Decision<Stored> {
+/**
+ * Journals a refusal: the payment is over, nothing of the card is kept but brand and last4.
+ * @param read the card that was read; its key serial number counts as used, or what was refused could be played back
+ */
+export function refused(
+  payment: Payment,
+  refusal: Refusal,
+  policy: PolicyDecision | null,
+  read: Pick<CardCommand, 'card' | 'reader'> | null,
+): Decision<Stored> {
   const {brand, last4} = refusal.details as {brand?: string; last4?: string | null};
   return {
     events: [
@@ -274,6 +282,7 @@ export function refused(payment: Payment, refusal: Refusal, policy: PolicyDecisi
           message: refusal.message,
           card: brand === undefined ? null : {brand, last4: last4 ?? null},
           policy,
+          ...(read === null ? {} : {used_key: {ksn: read.card.sealed.ksn, reader: read.reader}}),
         },
       },
     ],

@@ -111,6 +111,8 @@ export type EventBody =
         message: string;
         card: {brand: string; last4: string | null} | null;
         policy: PolicyDecision | null;
+        /** The key serial number of the card that was read and refused, and the reader's: it must not come again. */
+        used_key?: {ksn: string; reader: ReaderDetails};
       };
     }
   | {

@@ -435,6 +435,6 @@ async function endWith(journal: Journal, payment: Payment, error: StowpayError):
 }
 
 async function endWithRefusal(journal: Journal, payment: Payment, refusal: Refusal): Promise<never> {
-  const {records} = await journal.transact(() => refused(payment, refusal, null));
+  const {records} = await journal.transact(() => refused(payment, refusal, null, null));
   throw withPayment(refusalError(refusal), foldOver(payment, records));
 }
