@@ -69,7 +69,11 @@ function openQuick() {
     gateway,
     openReader: (address, signal) =>
       readerOverLine(tapped(simLine(reader, {card_delay_ms: 0, frame_delay_ms: 0})), address, signal),
+    inspectPort: () => ({kind: 'emulated'}),
+    listReaderPorts: async () => ({ports: [], notes: []}),
+    readerWaitMs: 10_000,
     policy: sandboxPolicy,
+    policyFile: () => ({path: 'policy.json', exists: false}),
     clock,
     random: (count) => crypto.getRandomValues(new Uint8Array(count)),
     provision: null,
