@@ -31,6 +31,8 @@ export async function serveTcp(
     void client?.hangUp();
   };
   const server = createServer(async (socket) => {
+    // A paced reader sends a few bytes at a time: none waits for the last one’s acknowledgement.
+    socket.setNoDelay(true);
     // What goes wrong with a client is told by its close.
     socket.on('error', () => {});
     // A reader has one cable. The next client may be there before the last one's goodbye.
