@@ -123,6 +123,43 @@ describe('decodeAnswer on other captures', () => {
   });
 });
 
+describe('decodeAnswer on a quick chip capture', () => {
+  const quickChip = payload('contact Discover quick chip');
+
+  it('takes Z3 and the reader’s own end of the transaction for no decline', () => {
+    const read = card(0x00, `20${quickChip.hex}`);
+    expect(read).to.deep.include({
+      read_method: 'contact_emv',
+      cryptogram: 'arqc',
+      brand: 'discover',
+      last4: '0133',
+      leading_digits: '6510',
+      exp_month: 12,
+      exp_year: 2023,
+      cardholder_name: 'UAT USA/Test Card 15',
+      amount_authorized: 1000,
+      currency_numeric: '840',
+      missing_tags: [],
+    });
+    expect(read.receipt.cardholder_verification_method).to.equal('signature');
+    // The tracks the reader composed are no EMV element: whoever opens the others could not open them.
+    expect(read.sealed).to.deep.equal({
+      encryption: 'tdes_dukpt',
+      ksn: 'CDCDCD94030006C00104',
+      tags: {
+        '57': '952CE912AC462F1D5261A811DE05633C65FBE2DF0BB56F54',
+        '5A': '0CFCF9EF17F00098F4C64D688AC3C3BE',
+      },
+    });
+    expect(read.emv_data).to.include('8A025A33');
+  });
+
+  it('takes the same end for what it says where no quick chip made it', () => {
+    const other = quickChip.hex.replace('8A025A33', '8A025931');
+    expect(decode(0x00, `20${other}`)).to.deep.include({kind: 'failed', reason: 'unreadable', last4: '0133'});
+  });
+});
+
 describe('sealed or not', () => {
   const sealed = {encryption: 'tdes_dukpt', ksn: 'FFFF9876543210E00001', tags: {'5A': CIPHER}};
 
