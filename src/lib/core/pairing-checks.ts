@@ -8,7 +8,9 @@ import type {Pairing} from './state.js';
 const WARN_DAYS = 5;
 
 export interface PairingContext {
-  /** Null when no reader was connected here yet, or the journal does not tell. */
+  /** The journal cannot be read, so nothing is known. */
+  readonly unread: boolean;
+  /** Null when no reader was connected here yet. */
   readonly paired: Pairing | null;
   readonly seen: OfflineConnect['seen'];
   /** What the reader says it is; what was connected when it says nothing. */
@@ -21,6 +23,10 @@ export interface PairingContext {
 /** Whether the reader could be connected again without network: the 30-day predicates, with the days left. */
 export function judgeOfflineWindows(context: PairingContext): readonly Check[] {
   const {paired, identity, seen, now} = context;
+  if (context.unread) {
+    const found = 'the journal cannot be read';
+    return [unknown('reader.software', found), unknown('reader.pairing', found)];
+  }
   if (paired === null) {
     const found = 'no reader was connected on this device yet';
     const finding = {

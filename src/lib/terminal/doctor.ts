@@ -1,4 +1,4 @@
-import {CHECKS, type Check, type CheckStatus, fail, sentence} from '../core/check.js';
+import {CHECKS, type Check, type CheckStatus, fail, sentence, unknown} from '../core/check.js';
 import {StowpayError} from '../core/errors.js';
 import {
   type Examination,
@@ -52,11 +52,12 @@ export interface Diagnosis {
  * reader only with `fix`, and then settings only. A reader in use is left alone. Takes seconds, also on a dead line.
  */
 export async function doctor(parts: Parts, request: DoctorRequest): Promise<Diagnosis> {
-  const state = await knownState(parts);
+  const {state, unread} = await knownState(parts);
   const address = request.address ?? state.paired?.address ?? null;
   const {checks, told, fixed} =
-    address === null ? noReader() : await checkReaderAt(parts, request, address, state);
+    address === null ? noReader(unread) : await checkReaderAt(parts, request, address, state);
   const windows = judgeOfflineWindows({
+    unread: unread !== null,
     paired: state.paired,
     seen: state.seen,
     identity: told === null ? null : identityTold(told, pairedAt(state, address)),
@@ -72,13 +73,24 @@ interface ReaderFindings {
   readonly fixed: readonly Fixed[];
 }
 
-function noReader(): ReaderFindings {
-  const error = new StowpayError('reader_not_connected', 'No reader is connected yet.');
-  const port = fail('reader.port', error.message, {
-    means: 'Nothing is sold before a reader is connected.',
-    fix: 'Run stowpay connect, or name one: stowpay doctor --reader serial:/dev/ttyUSB0.',
-    code: 'reader_not_connected',
-  });
+function noReader(unread: StowpayError | null): ReaderFindings {
+  const error = unread ?? new StowpayError('reader_not_connected', 'No reader is connected yet.');
+  const port =
+    unread === null
+      ? fail('reader.port', error.message, {
+          means: 'Nothing is sold before a reader is connected.',
+          fix: 'Run stowpay connect, or name one: stowpay doctor --reader serial:/dev/ttyUSB0.',
+          code: 'reader_not_connected',
+        })
+      : unknown(
+          'reader.port',
+          `which reader is connected stands in the journal, and that cannot be read: ${error.message}`,
+          {
+            means: 'The reader was not looked at.',
+            fix: `Name it: stowpay doctor --reader ADDRESS. About the journal: ${error.hint ?? 'stowpay journal verify'}`,
+            code: error.code,
+          },
+        );
   return {checks: [port, ...judgeUnasked(error, false)], told: null, fixed: []};
 }
 
@@ -90,11 +102,14 @@ function identityTold(told: Examination, paired: Pairing | null): Pairing['ident
 }
 
 /** A journal that cannot be read keeps nobody from looking at the reader. */
-async function knownState(parts: Parts): Promise<State> {
+async function knownState(
+  parts: Parts,
+): Promise<{readonly state: State; readonly unread: StowpayError | null}> {
   try {
-    return parts.journals.exists ? (await parts.journals.open().view()).state : emptyState();
+    const state = parts.journals.exists ? (await parts.journals.open().view()).state : emptyState();
+    return {state, unread: null};
   } catch (error) {
-    if (error instanceof StowpayError) return emptyState();
+    if (error instanceof StowpayError) return {state: emptyState(), unread: error};
     throw error;
   }
 }
@@ -142,7 +157,7 @@ type Ownership = {readonly kind: 'free'; readonly claim: PaymentClaim | null} | 
  * a customer before it. Where nothing may be written a look has to do.
  */
 async function ownReader(parts: Parts, address: string, {paired}: State): Promise<Ownership> {
-  if (paired?.address !== address) return {kind: 'free', claim: null};
+  if (paired === null || !mayBeSame(paired.address, address)) return {kind: 'free', claim: null};
   const journal: Journal = parts.journals.open();
   try {
     const claim = await journal.claim(READER);
@@ -151,6 +166,11 @@ async function ownReader(parts: Parts, address: string, {paired}: State): Promis
     if (!(error instanceof StowpayError)) throw error;
     return {kind: 'free', claim: null};
   }
+}
+
+/** A host has many names, and a device server may let two in; a serial port has a lock of its own. */
+function mayBeSame(connected: string, asked: string): boolean {
+  return connected === asked || (connected.startsWith('tcp:') && asked.startsWith('tcp:'));
 }
 
 async function examineAndFix(

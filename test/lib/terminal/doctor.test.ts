@@ -249,6 +249,25 @@ describe('the doctor', () => {
     expect([...filesBelow(directory).keys()]).to.deep.equal(before);
   });
 
+  it('does not take a journal it cannot read for one without a reader', async () => {
+    const parts = {
+      profile: {name: 'sandbox', sandbox: true},
+      journals: {
+        exists: true,
+        open: () => {
+          throw new StowpayError('journal_version_unknown', 'Written by a newer stowpay.');
+        },
+      },
+      clock: clockAt(Date.now()),
+      inspectPort,
+    } as unknown as Parts;
+    const {error, checks} = await doctor(parts, {address: null, fix: true, strict: false});
+    expect(error?.code).to.equal('journal_version_unknown');
+    expect(error?.exitCode).to.equal(10);
+    expect(found({checks}, 'reader.port').found).to.include('Written by a newer stowpay');
+    expect(found({checks}, 'reader.pairing').status).to.equal('unknown');
+  });
+
   it('looks at a reader that is not connected, when it is named', async () => {
     const directory = fresh();
     const {error, address, checks} = await diagnose(directory, {address: 'sim:'});
@@ -279,7 +298,7 @@ describe('the doctor and a reader in use', () => {
       await onDevice(directory, (terminal) =>
         terminal.connect({address: reader.address, location: null, offline: true}),
       );
-      let asked: Promise<Diagnosis> | null = null;
+      let asked: Promise<readonly Diagnosis[]> | null = null;
       const {payment} = await onDevice(directory, (terminal) =>
         terminal.collect({
           amount: 1250,
@@ -292,16 +311,21 @@ describe('the doctor and a reader in use', () => {
           description: null,
           timeout_s: 5,
           onInput: () => {
-            asked ??= diagnose(directory);
+            // By another name of the same host, too.
+            const alias = reader.address.replace('127.0.0.1', 'localhost');
+            asked ??= Promise.all([diagnose(directory), diagnose(directory, {address: alias})]);
           },
         }),
       );
-      const {error, checks, counts} = await (asked as unknown as Promise<Diagnosis>);
       expect(payment.state).to.equal('accepted_offline');
-      expect(error?.code).to.equal('reader_busy');
-      expect(error?.exitCode).to.equal(11);
-      expect(found({checks}, 'reader.port')).to.include({status: 'unknown', code: 'reader_busy'});
-      expect(counts.fail).to.equal(0);
+      const told = await (asked as unknown as Promise<readonly Diagnosis[]>);
+      expect(told).to.have.length(2);
+      for (const {error, checks, counts} of told) {
+        expect(error?.code).to.equal('reader_busy');
+        expect(error?.exitCode).to.equal(11);
+        expect(found({checks}, 'reader.port')).to.include({status: 'unknown', code: 'reader_busy'});
+        expect(counts.fail).to.equal(0);
+      }
       expect((await diagnose(directory)).error).to.equal(null);
     } finally {
       await reader.close();
