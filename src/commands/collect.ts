@@ -1,6 +1,6 @@
 import {Args, Flags} from '@oclif/core';
 import {type Answer, type Run, StowpayCommand} from '../lib/cli/base-command.js';
-import {inputLines} from '../lib/cli/input-lines.js';
+import {listening} from '../lib/cli/listening.js';
 import {parseMetadata} from '../lib/cli/metadata.js';
 import {cardText} from '../lib/cli/payment-text.js';
 import {StowpayError} from '../lib/core/errors.js';
@@ -80,10 +80,7 @@ export default class Collect extends StowpayCommand {
       metadata: parseMetadata(flags.metadata ?? []),
       description: flags.description ?? null,
       timeout_s: flags.timeout,
-      onInput: inputLines(json, flags.watch === true),
-      onReaderWait: (why) => {
-        if (!json) note(`${why.message} Waiting for it.`);
-      },
+      ...listening(json, flags.watch === true),
       signal,
     });
     const again = fresh

@@ -3,13 +3,14 @@ import fc from 'fast-check';
 import type {CardAnswer} from '../../../src/lib/core/card.js';
 import type {CardRequest, Reader, SaleOutcome} from '../../../src/lib/core/ports.js';
 import type {ReaderInput} from '../../../src/lib/core/reader-input.js';
-import {readerOverLine} from '../../../src/lib/reader/open.js';
+import {openReader, readerOverLine} from '../../../src/lib/reader/open.js';
 import type {Timing} from '../../../src/lib/reader/timing.js';
 import {BEHAVIORS, type Behavior} from '../../../src/lib/sandbox/reader/behaviors.js';
 import {type CableEnd, memoryCable} from '../../../src/lib/sandbox/reader/cable.js';
 import {CommandParser} from '../../../src/lib/sandbox/reader/command-parser.js';
 import {attachEmulator} from '../../../src/lib/sandbox/reader/emulator.js';
 import {type CardInHand, memoryWorld} from '../../../src/lib/sandbox/reader/memory-world.js';
+import {serveTcp} from '../../../src/lib/sandbox/reader/serve-tcp.js';
 import type {ReaderSettings} from '../../../src/lib/sandbox/reader/world.js';
 import {FAST, obedient, type Script, ScriptedLine} from './fake-line.js';
 
@@ -144,6 +145,24 @@ describe('a chip', () => {
       'processing',
       'remove_card',
     ]);
+  });
+
+  it('is served over a real line at the pace of the wire, through tries and to its end', async () => {
+    const world = memoryWorld();
+    world.cards.push({behavior: 'over_limit'}, {behavior: 'contact', faults: [{kind: 'dribble'}]});
+    const served = await serveTcp(world, 0, '127.0.0.1', {card_delay_ms: 2, frame_delay_ms: 1, paced: true});
+    const reader = await openReader(served.address);
+    await reader.prepare(new Date());
+    const told: string[] = [];
+    const onInput = ({display_message}: ReaderInput): void => void told.push(display_message);
+    expect(summary(await reader.collect({...REQUEST, timeout_s: 5}, onInput))).to.equal('contact_emv arqc');
+    await reader.finish('stored', onInput);
+    expect(told).to.deep.equal(['present_card', 'processing', 'insert_card', 'processing', 'remove_card']);
+    expect(summary(await reader.collect(REQUEST, onInput)), 'the chip let go of the reader').to.equal(
+      'contactless_emv arqc',
+    );
+    await reader.close();
+    await served.close();
   });
 
   it('that cannot be read is swiped online, and offline another card is asked for', async () => {
