@@ -86,9 +86,8 @@ export function holdsClearTrack(value: Buffer): boolean {
   return inBothNotations(value, TRACK_INSIDE).some(isLuhnValid);
 }
 
-/** False when no value within these bytes can hold a readable track: one look instead of one a value. */
-export function mayHoldClearTrack(bytes: Buffer): boolean {
-  const [packed = '', text = ''] = readings(bytes);
+/** False when no value within bytes that read so can hold a readable track: one look instead of one a value. */
+export function mayHoldClearTrack([packed = '', text = '']: readonly string[]): boolean {
   return hasSeparator(packed, 'D') || hasSeparator(text, '=') || hasSeparator(text, '^');
 }
 
@@ -111,11 +110,12 @@ export function holdsAnyNumber(value: Buffer): boolean {
   return inBothNotations(value, DIGITS).some(holdsValidPart);
 }
 
-/** The first of these whose very number a value holds: as many digits, those the mask left visible, a right check digit. */
-export function numberHeld(value: Buffer, accounts: readonly MaskedAccount[]): MaskedAccount | null {
+/** The first of these whose very number is in a reading: as many digits, those the mask left visible, a right check digit. */
+export function numberHeld(
+  texts: readonly string[],
+  accounts: readonly MaskedAccount[],
+): MaskedAccount | null {
   const known = accounts.filter(isRecognisable);
-  if (known.length === 0) return null;
-  const texts = readings(value);
   const holds = (account: Visible): boolean =>
     texts.some((text) => numbersLike(text, account).some(isLuhnValid));
   return known.find(holds) ?? null;
@@ -126,9 +126,11 @@ export function numberHeld(value: Buffer, accounts: readonly MaskedAccount[]): M
  * valid number in a text, or one that is all of the value, counts: amounts and counters are digits, too.
  */
 export function holdsNumberLike(value: Buffer, account: Visible): boolean {
-  if (value.length < SHORTEST_NUMBER) return false;
+  const known = isRecognisable(account);
+  const shortest = (known ? account.digits : null) ?? MIN_DIGITS;
+  if (value.length < shortest / 2) return false;
   const written = readings(value);
-  if (isRecognisable(account)) return written.some((text) => numbersLike(text, account).length > 0);
+  if (known) return written.some((text) => numbersLike(text, account).length > 0);
   const [, text = ''] = written;
   return isCardNumber(value) || (text.match(DIGITS) ?? []).some(holdsValidPart);
 }
@@ -189,7 +191,7 @@ function holdsValidPart(run: string): boolean {
 const LENGTHS = Array.from({length: MAX_DIGITS - MIN_DIGITS + 1}, (_, index) => MIN_DIGITS + index);
 
 /** A value in the notations in which it has digits enough for a card number: packed first, then text. */
-function readings(value: Buffer): string[] {
+export function readings(value: Buffer): string[] {
   const rows = digitRows(value);
   if (rows === NO_ROW) return [];
   return rows === TEXT_ROW ? [nibbles(value), value.toString('latin1')] : [nibbles(value)];

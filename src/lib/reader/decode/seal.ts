@@ -14,6 +14,7 @@ import {
   maskedAccount,
   mayHoldClearTrack,
   numberHeld,
+  readings,
 } from './account.js';
 import {isAllowed} from './emv-data.js';
 import {readSwipeBlock, type SwipeBlock} from './swipe-block.js';
@@ -89,6 +90,8 @@ const IRRELEVANT: Finding = {kind: 'irrelevant'};
 /** What is known before a value is judged. */
 interface Context {
   readonly masked: readonly MaskedAccount[];
+  /** The values that are such copies. */
+  readonly copies: ReadonlySet<Buffer>;
   readonly hasKsn: boolean;
   /** False when no value of this frame can hold a readable track. */
   readonly tracks: boolean;
@@ -100,8 +103,9 @@ interface Context {
  */
 export function judgeSeal(parts: readonly AnswerPart[]): Seal {
   const masked: MaskedAccount[] = [];
-  for (const {tags} of parts) collectMasked(tags, masked);
-  const context = {masked, hasKsn: parts.some(({tags}) => keyNumbers(tags).length > 0), tracks: true};
+  const copies = new Set<Buffer>();
+  for (const {tags} of parts) collectMasked(tags, masked, copies);
+  const context = {masked, copies, hasKsn: parts.some(({tags}) => keyNumbers(tags).length > 0), tracks: true};
   let opening: Opening | null = null;
   const clear: (string | null)[] = [];
   for (const part of parts) {
@@ -120,10 +124,11 @@ export function judgeSeal(parts: readonly AnswerPart[]): Seal {
 /** A card's number is masked in several ways at most; an answer with more than that is none, and not worth the search. */
 const MOST_COPIES = 16;
 
-/** Adds what the masked copies show, each once. */
-function collectMasked(tags: TagList, masked: MaskedAccount[]): void {
+/** Adds the masked copies, and what they show, each once. */
+function collectMasked(tags: TagList, masked: MaskedAccount[], copies: Set<Buffer>): void {
   const collect = (value: Buffer): void => {
     const account = maskedAccount(value);
+    if (account !== null) copies.add(value);
     if (account !== null && masked.length <= MOST_COPIES && !masked.some((other) => isSame(account, other)))
       masked.push(account);
   };
@@ -141,8 +146,9 @@ function isAccountTag(tag: string): boolean {
 
 function findingsOf({tags, unread, bytes}: AnswerPart, context: Context): Finding[] {
   // This very card's number is looked for in the bytes as they came: no way of reading them can hide it.
-  const number = numberHeld(bytes, context.masked);
-  const here = {...context, tracks: mayHoldClearTrack(bytes)};
+  const texts = readings(bytes);
+  const number = numberHeld(texts, context.masked);
+  const here = {...context, tracks: mayHoldClearTrack(texts)};
   return [
     ...(number === null ? [] : [{kind: 'clear', last4: number.last4} as const]),
     ...tags.objects.map((object) => judgeObject(object, here)),
@@ -173,7 +179,7 @@ function judgeEncrypted(object: TlvObject, context: Context): Finding {
  */
 function judgeAccount(object: TlvObject, context: Context): Finding {
   const {form, value} = object;
-  if (maskedAccount(value) !== null) return IRRELEVANT;
+  if (context.copies.has(value)) return IRRELEVANT;
   if (clearNumber(value, context.masked) !== null || holdsClearTrack(value)) return clear(value, context);
   // A mask that is written in a way of its own shows nothing, and hides what it hides.
   if (form === 'masked') return IRRELEVANT;
