@@ -112,12 +112,18 @@ export function checkSameOrder(
 export interface OfflineTerms {
   readonly offline_enabled: boolean;
   readonly policy: Policy;
+  /** Of the location, ISO 3166-1 alpha-2. */
+  readonly country: string | null;
 }
 
-/** Rules of an offline payment that can be judged before a card is read; null when it may go on. */
+/**
+ * Rules of an offline payment that can be judged before a card is read; null when it may go on.
+ * @param storedCount payments stored now, without this one
+ */
 export function refuseOfflineCreate(
   payment: Pick<Payment, 'amount' | 'currency' | 'offline_behavior'>,
-  terms: OfflineTerms,
+  terms: Pick<OfflineTerms, 'offline_enabled' | 'policy'>,
+  storedCount: number,
 ): Refusal | null {
   const {currency, amount, offline_behavior} = payment;
   if (!terms.offline_enabled) {
@@ -150,6 +156,15 @@ export function refuseOfflineCreate(
       {limit: cap, value: amount, currency},
     );
   }
+  const {stored_count} = terms.policy;
+  if (stored_count !== undefined && storedCount >= stored_count) {
+    return refusal(
+      'offline_payments_database_too_large',
+      `${storedCount} payments are stored, and the risk policy allows ${stored_count}: no more is taken.`,
+      'Forward what is stored (stowpay forward) when there is network.',
+      {rule: 'stored_count', limit: stored_count, value: storedCount},
+    );
+  }
   return null;
 }
 
@@ -179,12 +194,14 @@ export function decideStoreOffline(
   effective: EffectiveState,
 ): Decision<Stored> {
   const {payment, card, reader, fingerprint} = command;
+  const stored = offlinePayments(state, effective).filter((other) => other.local_id !== payment.local_id);
   const refusal =
-    refuseOfflineCreate(payment, terms) ??
+    refuseOfflineCreate(payment, terms, stored.length) ??
     refuseOffline(card, {
       amount: payment.amount,
       currency: payment.currency,
       livemode: payment.binding.livemode,
+      country: terms.country,
       reader,
       time,
       // The KSN of this very read is known already when an online attempt was journalled first.
@@ -201,7 +218,7 @@ export function decideStoreOffline(
     card_times: fingerprint === null ? [] : (state.cards.get(fingerprint) ?? []),
     now: time.ms,
     clock_uncertain: time.uncertain,
-    stored: offlinePayments(state, effective).filter((other) => other.local_id !== payment.local_id),
+    stored,
   });
   if (!decision.allowed) return refused(payment, policyRefusal(decision, payment, card), decision, command);
   return {
@@ -238,6 +255,7 @@ export function decideAuthorize(
     amount: payment.amount,
     currency: payment.currency,
     livemode: payment.binding.livemode,
+    country: null,
     reader,
     time,
     ksn: state.ksn,

@@ -51,6 +51,8 @@ export interface CardRequest {
   readonly timeout_s: number;
   /** A magnetic stripe may be taken: there is a network. Else it is seen, and its owner told to do otherwise. */
   readonly stripe: boolean;
+  /** False: a tap is not taken, and nobody is asked for one. */
+  readonly contactless?: boolean;
 }
 
 /** What became of the money, as far as reader, card and customer are concerned. */

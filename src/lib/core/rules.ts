@@ -5,6 +5,7 @@ import {splitKsn} from './ksn.js';
 import {MAX_OFFLINE_AMOUNT} from './limits.js';
 import {currencyOf, formatAmount, toCardAmount} from './money.js';
 import type {ReaderDetails} from './payment.js';
+import {refusesTapOffline} from './strong-authentication.js';
 import {type EffectiveTime, isExpired} from './time.js';
 
 /** A rule said no: nothing is stored but this. */
@@ -19,6 +20,8 @@ export interface CardQuestion {
   readonly amount: number;
   readonly currency: string;
   readonly livemode: boolean;
+  /** Of the location, ISO 3166-1 alpha-2. */
+  readonly country: string | null;
   readonly reader: ReaderDetails;
   readonly time: EffectiveTime;
   /** Highest counters of KSNs seen, by reader and key. */
@@ -149,7 +152,7 @@ export function refuseCard(card: CardRead, question: CardQuestion): Refusal | nu
 export function refuseOffline(card: CardRead, question: CardQuestion): Refusal | null {
   return (
     refuseCryptogram(card) ??
-    refuseEntry(card) ??
+    refuseEntry(card, question) ??
     refuseExpired(card, question.time) ??
     refuseCard(card, question) ??
     refuseCap(card, question)
@@ -161,7 +164,7 @@ function refuseCryptogram(card: CardRead): Refusal | null {
   return refuseWith(card, 'offline_transaction_declined', 'The card declined the payment.', OTHER_CARD);
 }
 
-function refuseEntry(card: CardRead): Refusal | null {
+function refuseEntry(card: CardRead, {country}: CardQuestion): Refusal | null {
   switch (card.read_method) {
     case 'magnetic_stripe_fallback':
     case 'magnetic_stripe_track2':
@@ -172,8 +175,15 @@ function refuseEntry(card: CardRead): Refusal | null {
         'Magnetic stripe data is never taken offline: it is easily forged.',
         'Ask the customer to insert or tap a chip card.',
       );
-    case 'contact_emv':
     case 'contactless_emv':
+      if (!refusesTapOffline(country)) break;
+      return refuseWith(
+        card,
+        'contactless_not_supported_offline',
+        `Without network a tap is not taken in ${country}: the customer must be authenticated by chip and PIN.`,
+        'Ask the customer to insert the card and enter the PIN.',
+      );
+    case 'contact_emv':
       break;
   }
   if (card.brand === 'interac') {

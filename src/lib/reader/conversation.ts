@@ -42,7 +42,11 @@ export async function hold(
   const start = performance.now();
   let started: ResponseFrame | null = null;
   let failures = 0;
-  let step = begin({timeout_ms: request.timeout_s * 1000, stripe: request.stripe});
+  let step = begin({
+    timeout_ms: request.timeout_s * 1000,
+    stripe: request.stripe,
+    barred: request.contactless === false ? ['contactless'] : [],
+  });
   const go = (happening: Happening): Step => {
     const {scale} = session.timing;
     step = next(step.state, happening, (performance.now() - start) / scale);

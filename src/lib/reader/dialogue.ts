@@ -10,6 +10,8 @@ export interface Terms {
   readonly timeout_ms: number;
   /** A magnetic stripe is taken: there is a network. */
   readonly stripe: boolean;
+  /** Ways that are not taken at all. */
+  readonly barred?: readonly Way[];
 }
 
 /** Nobody is asked for a card more often than this in one dialogue. */
@@ -85,8 +87,10 @@ const ALL_WAYS: readonly Way[] = ['contact', 'contactless', 'swipe'];
 
 /** A customer is asked for a card for the first time. */
 export function begin(terms: Terms): Step {
-  const past: Past = {terms, failures: [], barred: [], knows_start: true};
-  return ask(past, 'present_card', {ways: ALL_WAYS, wait_ms: terms.timeout_ms, fallback: false});
+  const barred = terms.barred ?? [];
+  const past: Past = {terms, failures: [], barred, knows_start: true};
+  const ways = ALL_WAYS.filter((way) => !barred.includes(way));
+  return ask(past, 'present_card', {ways, wait_ms: terms.timeout_ms, fallback: false});
 }
 
 /**

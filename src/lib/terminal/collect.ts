@@ -24,7 +24,8 @@ import {visibleCard} from '../core/policy.js';
 import type {Journal, JsonObject, PaymentClaim, Reader, SaleOutcome} from '../core/ports.js';
 import type {ReaderInput} from '../core/reader-input.js';
 import {type Refusal, refusalError, refuseAnswer} from '../core/rules.js';
-import type {Pairing} from '../core/state.js';
+import {offlinePayments, type Pairing} from '../core/state.js';
+import {refusesTapOffline} from '../core/strong-authentication.js';
 import {resultOfExisting} from './existing.js';
 import {latestOf} from './history.js';
 import {newLocalId} from './local-id.js';
@@ -310,7 +311,8 @@ async function checkBeforeCard(
   if (online) return;
   if (payment.offline_behavior === 'require_online') await endWith(journal, payment, requireOnline(payment));
   const terms = {offline_enabled: pairing.configuration.offline_enabled, policy: parts.policy()};
-  const refusal = refuseOfflineCreate(payment, terms);
+  const stored = offlinePayments(await healthyState(journal), statesNow(journal)).length;
+  const refusal = refuseOfflineCreate(payment, terms, stored);
   if (refusal !== null) await endWithRefusal(journal, payment, refusal);
 }
 
@@ -320,7 +322,7 @@ async function readCard(
   online: boolean,
   onInput: (input: ReaderInput) => void,
 ): Promise<CardRead> {
-  const {reader, request, journal} = sale;
+  const {reader, request, journal, pairing} = sale;
   const currency = currencyOf(payment.currency);
   const asked = {
     amount: toCardAmount(payment.amount, currency),
@@ -328,6 +330,7 @@ async function readCard(
     currency_numeric: currency.numeric,
     timeout_s: request.timeout_s,
     stripe: online,
+    contactless: online || !refusesTapOffline(pairing.location.country),
   };
   let answer: CardAnswer;
   try {
@@ -354,7 +357,8 @@ const READ_INTERRUPTED = 'The card read was interrupted; no card was charged.';
 async function store(sale: Sale, payment: Payment, card: CardRead): Promise<PaymentIntent> {
   const {parts, journal, details, pairing} = sale;
   const policy = parts.policy();
-  const terms = {offline_enabled: pairing.configuration.offline_enabled, policy};
+  const {country} = pairing.location;
+  const terms = {offline_enabled: pairing.configuration.offline_enabled, policy, country};
   const visible = policy.per_card === undefined ? null : visibleCard(card);
   const fingerprint = visible === null ? null : journal.fingerprint(visible);
   const {result, payment: after} = await decideOn(journal, payment, (state, current) => {

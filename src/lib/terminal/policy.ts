@@ -77,9 +77,9 @@ export async function testPolicy(parts: Parts, test: PolicyTest): Promise<Policy
   const policy = parts.policy();
   const {amount, currency, read_method, brand, bin, card_count} = test;
   const payment = {amount, currency, offline_behavior: 'prefer_online'} as const;
-  const hard = refuseOfflineCreate(payment, {offline_enabled: true, policy});
-  if (hard !== null) return {allowed: false, decision: null, refusal: hard};
   const {stored, time} = await storedNow(parts);
+  const hard = refuseOfflineCreate(payment, {offline_enabled: true, policy}, stored.length);
+  if (hard !== null) return {allowed: false, decision: null, refusal: hard};
   const decision = judgePolicy(policy, {
     amount,
     currency,

@@ -109,6 +109,7 @@ const QUESTION = {
   amount: ASKED,
   currency: 'usd',
   livemode: false,
+  country: 'US',
   reader: READER,
   time: {ms: Date.parse('2026-11-23T10:00:00Z'), uncertain: false},
 };
