@@ -20,7 +20,7 @@ export function inputText({display_message, input_options: options}: ReaderInput
     case 'check_mobile_device':
       return 'Look at the phone, then hold it to the reader again.';
     case 'card_removed_too_early':
-      return `The card was taken out too early. ${waysText(options, 'it')} again, and leave it there until asked.`;
+      return `The card was taken out too early. ${waysText(options, 'it')} again, and leave an inserted card in until asked.`;
     case 'enter_pin':
       return 'Enter the PIN on the reader.';
     case 'processing':
