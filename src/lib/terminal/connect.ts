@@ -2,12 +2,12 @@ import type {Check} from '../core/check.js';
 import {judgeOfflineConnect, offlineDaysLeft} from '../core/connect-rules.js';
 import {StowpayError} from '../core/errors.js';
 import type {EventBody} from '../core/events.js';
-import {READER, type Reader, type ReaderIdentity, type RemoteTerminal} from '../core/ports.js';
+import {READER, type ReaderIdentity, type RemoteTerminal} from '../core/ports.js';
 import {parseReaderAddress} from '../core/reader-address.js';
-import {afterSettings, judgeReader} from '../core/reader-checks.js';
 import type {Pairing, State} from '../core/state.js';
 import {credentialsError, reachApi} from './network.js';
 import {checkMayReadCards, type Parts, throwIfInterrupted, timeNow} from './parts.js';
+import {prepareAndCheck} from './prepare.js';
 import {readerTime, withReader} from './reader.js';
 
 export interface ConnectRequest {
@@ -48,43 +48,17 @@ export async function connect(parts: Parts, request: ConnectRequest): Promise<Co
     const known = await knownState(parts);
     const paired = await pair(parts, request, identity, known);
     throwIfInterrupted(request.signal);
-    const outcomes = await reader.prepare(readerTime(parts, known), request.signal);
-    const checks = afterSettings(await checkPrepared(parts, reader, known, paired, request.signal), outcomes);
+    const checks = await prepareAndCheck(parts, reader, {
+      time: readerTime(parts, known),
+      approved_firmware: paired.at(-1)?.configuration.approved_firmware,
+      signal: request.signal,
+    });
     return {...(await recordPairing(parts, paired)), checks};
   });
 }
 
 async function knownState(parts: Parts): Promise<State | null> {
   return parts.journals.exists ? (await parts.journals.open().view()).state : null;
-}
-
-/**
- * What the reader says once it was told its settings: older firmware refuses some, and a reader may say "done" and yet
- * do nothing. Refused is only a clock that is wrong by days and cannot be set.
- */
-async function checkPrepared(
-  parts: Parts,
-  reader: Reader,
-  known: State | null,
-  pairings: readonly Paired[],
-  signal: AbortSignal | undefined,
-): Promise<readonly Check[]> {
-  const approved = pairings.at(-1)?.configuration.approved_firmware;
-  const told = await reader.examine(() => parts.clock.now(), signal);
-  const checks = judgeReader(told, {
-    sandbox: parts.profile.sandbox,
-    paired: null,
-    approved_firmware: approved,
-    ksn: new Map(),
-    clock_uncertain: readerTime(parts, known) === null,
-  });
-  const clock = checks.find(({id}) => id === 'reader.clock');
-  if (clock?.status !== 'fail') return checks;
-  throw new StowpayError(
-    'reader_needs_attention',
-    `The reader’s clock ${clock.found}, and the reader does not let it be set. ${clock.means} Nothing was read.`,
-    {hint: 'Have the supplier set its clock (UTC) or update its firmware.', details: clock.details},
-  );
 }
 
 /** Refuses a reader one must not sell with. */

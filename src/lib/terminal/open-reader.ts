@@ -5,6 +5,7 @@ import type {Pairing} from '../core/state.js';
 import {checkReader} from './connect.js';
 import {sleep} from './forward/sleep.js';
 import {type Parts, throwIfInterrupted} from './parts.js';
+import {prepareForSale} from './prepare.js';
 import {closeQuietly, whileReaderIsOurs} from './reader.js';
 
 /** A port that was pulled and plugged in again is back within a second or two, a restarted reader within ten. */
@@ -72,7 +73,7 @@ async function openOnce(parts: Parts, pairing: Pairing, {signal, time}: Patience
     const identity = await reader.identify(signal);
     checkReader(identity, pairing.address, parts);
     checkSameReader(identity.serial_number, pairing);
-    await reader.prepare(time(), signal);
+    await prepareForSale(parts, reader, time(), signal);
     return {reader, identity};
   } catch (error) {
     await closeQuietly(reader);

@@ -92,6 +92,18 @@ function clockAt(ms: number): Clock {
   return {now: () => ms, mono: () => performance.now(), boot: 'a boot'};
 }
 
+const SALE = {
+  amount: 1250,
+  tip: 0,
+  currency: 'usd',
+  reference: 'A1',
+  capture_method: 'manual',
+  offline_behavior: 'force_offline',
+  metadata: {},
+  description: null,
+  timeout_s: 5,
+} as const;
+
 describe('the doctor', () => {
   it('finds nothing wrong with a reader that was just connected, without network', async () => {
     const directory = await connected();
@@ -174,6 +186,32 @@ describe('the doctor', () => {
       server.close();
     }
     expect([...filesBelow(directory).keys()].filter((name) => name.startsWith('journal'))).to.deep.equal([]);
+  });
+
+  it('refuses a sale, before a card is read, when such a clock went wrong after the connect', async () => {
+    const directory = fresh();
+    let date = new Date().toISOString().slice(0, 10).replaceAll('-', '');
+    const stuck: Script = obedient({
+      '1201': (line) => line.answer(0x12, 0, Buffer.from('R1').toString('hex')),
+      C737: (line) => line.answer(0xc7, 0, '03'),
+      '810B': (line) => line.answer(0x81, 0x02),
+      '2501': (line) => line.answer(0x25, 0x0b),
+      '2504': (line) => line.answer(0x25, 0, date),
+      '2502': (line) => line.answer(0x25, 0, '1200'),
+      '0240': () => expect.fail('a card was asked for'),
+    });
+    const {server, address} = await scripted(stuck);
+    try {
+      await onDevice(directory, (terminal) => terminal.connect({address, location: null, offline: true}));
+      date = '20010101';
+      await onDevice(directory, (terminal) => terminal.collect(SALE));
+      expect.fail('it sold');
+    } catch (error) {
+      expect((error as StowpayError).code).to.equal('reader_needs_attention');
+      expect((error as StowpayError).message).to.include('No card was read');
+    } finally {
+      server.close();
+    }
   });
 
   it('connects a reader whose old firmware knows next to nothing, and says what is not known', async () => {
@@ -301,15 +339,7 @@ describe('the doctor and a reader in use', () => {
       let asked: Promise<readonly Diagnosis[]> | null = null;
       const {payment} = await onDevice(directory, (terminal) =>
         terminal.collect({
-          amount: 1250,
-          tip: 0,
-          currency: 'usd',
-          reference: 'A1',
-          capture_method: 'manual',
-          offline_behavior: 'force_offline',
-          metadata: {},
-          description: null,
-          timeout_s: 5,
+          ...SALE,
           onInput: () => {
             // By another name of the same host, too.
             const alias = reader.address.replace('127.0.0.1', 'localhost');
