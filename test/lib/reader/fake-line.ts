@@ -20,14 +20,17 @@ export type Script = (code: string, data: Buffer, line: ScriptedLine) => void;
 /** A line whose far end is a script. */
 export class ScriptedLine implements Line {
   readonly seen: string[] = [];
+  readonly rivals: () => Promise<readonly string[]>;
   closed = 0;
   readonly #script: Script;
   readonly #parser = new CommandParser();
   #data: (chunk: Uint8Array) => void = () => {};
   #ended: (reason: string) => void = () => {};
 
-  constructor(script: Script) {
+  /** @param others programs that have the port open, too */
+  constructor(script: Script, others: readonly string[] = []) {
     this.#script = script;
+    this.rivals = async () => others;
   }
 
   write(bytes: Uint8Array): void {

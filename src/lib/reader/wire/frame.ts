@@ -85,13 +85,12 @@ export class ResponseDecoder {
   rescue(): ResponseFrame[] {
     const frames: ResponseFrame[] = [];
     for (let at = this.#start + 1; ; at += 1) {
-      const next = this.#buffer.subarray(0, this.#end).indexOf(HEADER, at);
-      if (next === -1) return frames;
-      at = next;
+      at = this.#buffer.subarray(0, this.#end).indexOf(HEADER, at);
+      if (at === -1) return frames;
       if (this.#frameAt(at).kind !== 'whole') continue;
       this.#start = at;
       this.#drain(frames);
-      return frames;
+      at = this.#start;
     }
   }
 

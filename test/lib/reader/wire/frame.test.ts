@@ -1,5 +1,6 @@
 import {expect} from 'chai';
 import fc from 'fast-check';
+import {crc16} from '../../../../src/lib/reader/wire/crc.js';
 import {
   encodeCommand,
   encodeResponse,
@@ -137,16 +138,171 @@ describe('ResponseDecoder', () => {
     );
   });
 
-  it('reads 20 MB of noise and 2 MB of false headers in seconds', () => {
+  it('looks at each byte a bounded number of times, whatever the bytes are', () => {
+    for (const {name, chunk} of STORMS) {
+      const decoder = new ResponseDecoder();
+      const {looks, read} = counted(() => {
+        for (let count = 0; count < 16; count += 1) decoder.push(chunk);
+      });
+      const bytes = 16 * chunk.length;
+      // A header takes thirteen bytes at least; each look at one is a constant amount of work.
+      expect(looks, `${name}: looks at a frame`).to.be.at.most(2 * (bytes / 13) + 16 * 8);
+      expect(read, `${name}: bytes searched for a header`).to.be.at.most(2 * bytes);
+      expect(decoder.pending, `${name}: bytes held`).to.be.at.most(MAX_DATA + 16);
+      decoder.reset();
+      expect(decoder.push(good), name).to.deep.equal(one);
+    }
+  });
+
+  it('finds what hides behind a garbled length when told that nothing more comes', () => {
+    const lure = Buffer.concat([HEADER, hex('02000FFF')]);
     const decoder = new ResponseDecoder();
-    const noise = Buffer.alloc(64 * 1024, 'Vi5669564F746563683200');
-    for (let count = 0; count < 320; count += 1) decoder.push(noise);
-    const lies = Buffer.concat(Array.from({length: 1000}, () => Buffer.concat([HEADER, hex('02000FFF')])));
-    for (let count = 0; count < 140; count += 1) decoder.push(lies);
-    decoder.reset();
-    expect(decoder.push(good)).to.deep.equal(one);
-  }).timeout(20_000);
+    expect(decoder.push(Buffer.concat([lure, good, lure, good, good.subarray(0, 9)]))).to.deep.equal([]);
+    expect(decoder.rescue()).to.deep.equal([...one, ...one]);
+    // What was only half here goes on.
+    expect(decoder.push(good.subarray(9))).to.deep.equal(one);
+    expect(decoder.rescue()).to.deep.equal([]);
+  });
+
+  it('leaves a frame that is half here as it is when nothing hides in it', () => {
+    const long = frame(Buffer.concat([Buffer.alloc(30), HEADER, Buffer.alloc(500, 7)]));
+    fc.assert(
+      fc.property(fc.integer({min: 0, max: long.length - 1}), (at) => {
+        const decoder = new ResponseDecoder();
+        decoder.push(long.subarray(0, at));
+        expect(decoder.rescue()).to.deep.equal([]);
+        expect(decoder.push(long.subarray(at))).to.have.length(1);
+      }),
+    );
+  });
+
+  it('finds what a decoder that reads the whole stream anew finds, however it is cut', () => {
+    const piece = fc.oneof(
+      fc.uint8Array({maxLength: 60}),
+      fc.constant(HEADER),
+      fc.constant(good),
+      fc.uint8Array({maxLength: 200}).map((data) => frame(Buffer.from(data))),
+      fc.tuple(fc.integer({min: 0, max: 20}), fc.nat(255)).map(([at, byte]) => {
+        const damaged = Buffer.from(good);
+        damaged[at] = byte;
+        return damaged;
+      }),
+      fc.integer({min: 0, max: 0x1100}).map((length) => {
+        const lure = Buffer.concat([HEADER, hex('02000000')]);
+        lure.writeUInt16BE(length, 12);
+        return lure;
+      }),
+    );
+    const sizes = fc.array(fc.integer({min: 1, max: 70}), {minLength: 1});
+    fc.assert(
+      fc.property(fc.array(piece, {maxLength: 20}), sizes, (pieces, cuts) => {
+        const stream = Buffer.concat(pieces);
+        expect(decode(...cut(stream, cuts))).to.deep.equal(readAnew(stream));
+      }),
+    );
+  });
+
+  it('goes on over the end of its room, with frames of every length', () => {
+    const frames = Array.from({length: 40}, (_, turn) =>
+      frame(Buffer.alloc((turn * 577) % (MAX_DATA + 1), turn)),
+    );
+    const stream = Buffer.concat(frames);
+    for (const size of [1000, 16_447, stream.length]) {
+      expect(decode(...cut(stream, [size])), `chunks of ${size}`).to.have.length(40);
+    }
+  });
 });
+
+describe('the fuzz list of the line', () => {
+  const vector = hex(vectors.frames.find(({name}) => name.includes('393 B'))?.hex ?? '');
+  const whole = [
+    {command: vector[10], status: vector[11], data: Buffer.from(vector.subarray(14, vector.length - 2))},
+  ];
+
+  it('one frame in 393 chunks, two in one', () => {
+    expect(decode(...[...vector].map((byte) => Uint8Array.of(byte)))).to.deep.equal(whole);
+    expect(decode(Buffer.concat([vector, vector]))).to.deep.equal([...whole, ...whole]);
+  });
+
+  it('every byte changed to anything is no frame, and the next one is found', () => {
+    fc.assert(
+      fc.property(fc.nat(vector.length - 1), fc.integer({min: 1, max: 255}), (at, change) => {
+        const damaged = Buffer.from(vector);
+        damaged[at] = (damaged[at] as number) ^ change;
+        const decoder = new ResponseDecoder();
+        expect(decoder.push(damaged)).to.deep.equal([]);
+        const after = [...decoder.push(vector), ...decoder.rescue()];
+        expect(after).to.deep.equal(whole);
+      }),
+      {numRuns: 300},
+    );
+  });
+
+  it('ViViVOtech2, a burst between, a header inside data, LEN FFFF and silence', () => {
+    const burst = hex('450055000100');
+    expect(decode(Buffer.from('Vi'), vector, burst, vector, burst)).to.deep.equal([...whole, ...whole]);
+    const decoder = new ResponseDecoder();
+    expect(decoder.push(Buffer.concat([HEADER, hex('0200FFFF')]))).to.deep.equal([]);
+    expect(decoder.pending).to.be.at.most(HEADER.length);
+    expect(decoder.push(vector)).to.deep.equal(whole);
+  });
+});
+
+/** Streams made to cost as much as can be, 64 kB each. */
+const STORMS = (() => {
+  const filled = (text: string | Buffer): Buffer => Buffer.alloc(64 * 1024, text);
+  const lure = (length: string): Buffer => Buffer.concat([HEADER, hex(`0200${length}`)]);
+  return [
+    {name: 'noise without a header', chunk: filled('Vi5669564F746563683200')},
+    {name: 'headers cut short', chunk: filled('ViVOtech2')},
+    {name: 'lengths that are impossible', chunk: filled(lure('FFFF'))},
+    {name: 'lengths as long as can be', chunk: filled(lure('1000'))},
+    {name: 'lengths that overlap the next header', chunk: filled(Buffer.concat([HEADER, hex('020009')]))},
+    {
+      name: 'frames whose check sum is wrong',
+      chunk: filled(Buffer.concat([lure('0004'), hex('010203040000')])),
+    },
+  ];
+})();
+
+/** How often the decoder looks at a length or a check sum, and how many bytes it lets search for a header. */
+function counted(act: () => void): {readonly looks: number; readonly read: number} {
+  const {readUInt16BE, indexOf} = Buffer.prototype;
+  let [looks, read] = [0, 0];
+  Buffer.prototype.readUInt16BE = function (this: Buffer, offset?: number) {
+    looks += 1;
+    return readUInt16BE.call(this, offset);
+  };
+  Buffer.prototype.indexOf = function (this: Buffer, ...what: [never]) {
+    const at = indexOf.apply(this, what);
+    read += at === -1 ? this.length : at + HEADER.length;
+    return at;
+  };
+  try {
+    act();
+  } finally {
+    Object.assign(Buffer.prototype, {readUInt16BE, indexOf});
+  }
+  return {looks, read};
+}
+
+/** The responses of a whole stream by the book: at each place, a frame whose check sum holds, else on by one byte. */
+function readAnew(stream: Buffer): ResponseFrame[] {
+  const found: ResponseFrame[] = [];
+  for (let at = 0; at + 16 <= stream.length; ) {
+    const length = stream.readUInt16BE(at + 12);
+    const end = at + 14 + length;
+    const begins = stream.subarray(at, at + 10).equals(HEADER) && length <= MAX_DATA;
+    // A frame that is not whole yet is waited for.
+    if (begins && end + 2 > stream.length) break;
+    if (begins && crc16(stream.subarray(at, end)) === stream.readUInt16BE(end)) {
+      const [command, status] = [stream.readUInt8(at + 10), stream.readUInt8(at + 11)];
+      found.push({command, status, data: Buffer.from(stream.subarray(at + 14, end))});
+      at = end + 2;
+    } else at += 1;
+  }
+  return found;
+}
 
 function cut(bytes: Buffer, sizes: readonly number[]): Buffer[] {
   const chunks: Buffer[] = [];
