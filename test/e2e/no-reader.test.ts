@@ -4,6 +4,7 @@ import {dirname, join} from 'node:path';
 import {expect} from 'chai';
 import {configureReader} from '../../src/lib/sandbox/reader/directory-world.js';
 import {openPty} from '../../src/lib/sandbox/reader/serve-pty.js';
+import type {ReadersFound} from '../../src/lib/terminal/readers.js';
 import {requireSocat} from '../support/socat.js';
 import {
   connectedCli,
@@ -32,6 +33,26 @@ describe('a reader that is not there', () => {
     const plain = await cli.run(['connect', '--reader', `serial:${file}`, '--json'], {env: NAMED});
     expectFailure(plain, 9, 'reader_not_found');
     expectFailure(await cli.run(['status', '--check', '--json']), 12, 'journal_not_found');
+  });
+});
+
+describe('looking for readers', () => {
+  it('says which answered, and exits 9 when one that was named did not', async () => {
+    const cli = freshCli(NAMED);
+    const reader = await startReader(cli, '--tcp', '0');
+    try {
+      const {readers} = await cli.ok<ReadersFound>('readers', reader.address);
+      expect(readers.map(({address, answered}) => ({address, answered}))).to.deep.equal([
+        {address: reader.address, answered: true},
+      ]);
+      expect(readers[0]?.identity?.serial_number).to.match(/^SBX/);
+      const both = await cli.run(['readers', reader.address, 'tcp://127.0.0.1:1', '--json']);
+      expectFailure(both, 9, 'reader_not_found');
+      const list = (both.json.result as ReadersFound).readers;
+      expect(list.map(({answered}) => answered)).to.deep.equal([true, false]);
+    } finally {
+      await reader.stop();
+    }
   });
 });
 
