@@ -1,4 +1,5 @@
 import type {StowpayError} from '../core/errors.js';
+import {FEW_KEYS} from '../core/key-checks.js';
 import {formatAmount} from '../core/money.js';
 import {type PaymentState, STATES} from '../core/payment.js';
 import {damageOf} from '../terminal/damage.js';
@@ -147,6 +148,11 @@ export function statusWarnings(status: Status): readonly Warning[] {
   if (status.pairing !== null && status.pairing.days_left <= WARN_DAYS) {
     const message = `Only ${plural(status.pairing.days_left, 'day')} left to connect offline: run stowpay connect with network.`;
     warnings.push({code: 'pairing_expires', message});
+  }
+  const keys = status.reader?.keys_left ?? null;
+  if (keys !== null && keys < FEW_KEYS) {
+    const message = `The reader’s key is good for about ${plural(keys, 'more card read')}, then every sale is refused: have a new one injected, or order a spare reader, now.`;
+    warnings.push({code: 'keys_run_out', message});
   }
   if (status.offline_payments_count > 0 && !status.forwarder_running) {
     const many = status.offline_payments_count;

@@ -70,7 +70,7 @@ function lastSeen(
 }
 
 /** A new key takes weeks: the reader has to travel. So many sales are left for that. */
-const FEW_KEYS = 50_000;
+export const FEW_KEYS = 50_000;
 
 export function judgeKeysLeft({key}: Examination): Check {
   const id = 'reader.keys_left';

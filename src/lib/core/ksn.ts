@@ -33,6 +33,14 @@ export function ksnsLeft(ksn: string): number | null {
   return countersUpTo(2 ** bits - 1, bits, ones) - countersUpTo(parts.counter, bits, ones);
 }
 
+/** The same, for a key whose serial number was told once and whose counter has gone up since. */
+export function ksnsLeftAfter(ksn: string, counter: number): number | null {
+  const parts = splitKsn(ksn);
+  if (parts === null || counter <= parts.counter) return ksnsLeft(ksn);
+  const value = BigInt(`0x${parts.key}`) + BigInt(counter);
+  return ksnsLeft(value.toString(16).padStart(ksn.length, '0'));
+}
+
 /** How many of the numbers 0 … `last` have at most `ones` one bits. */
 function countersUpTo(last: number, bits: number, ones: number): number {
   let count = 0;

@@ -1,5 +1,7 @@
+import {ksnKey} from '../core/apply.js';
 import {offlineDaysLeft} from '../core/connect-rules.js';
 import {StowpayError} from '../core/errors.js';
+import {ksnsLeftAfter, splitKsn} from '../core/ksn.js';
 import {type Authorizations, authorizationsOf} from '../core/lapse.js';
 import {type Moment, mayBeForgotten} from '../core/look-first.js';
 import {
@@ -61,6 +63,8 @@ export interface Status {
     readonly serial_number: string;
     readonly firmware: string;
     readonly location: string;
+    /** About how many card reads its key is good for, by the last one journalled; null where it does not tell. */
+    readonly keys_left: number | null;
   } | null;
   readonly pairing: {readonly how: Pairing['how']; readonly at: string; readonly days_left: number} | null;
   readonly last_forwarded_at: string | null;
@@ -238,7 +242,7 @@ function statusOf(parts: Parts, state: State, health: JournalHealth, effective: 
     states: Object.fromEntries(counted),
     limits: limitsOf(policy.policy, stored, time),
     policy_error: policy.error,
-    reader: readerOf(paired),
+    reader: readerOf(paired, state.ksn),
     pairing: pairingOf(state, paired, time.ms),
     last_forwarded_at: state.last_forwarded_at,
     forwarder_running: forwarderRuns(parts),
@@ -309,10 +313,13 @@ function limitsOf(policy: Policy | null, stored: readonly Payment[], time: Effec
   return limits;
 }
 
-function readerOf(paired: Pairing | null): Status['reader'] {
+function readerOf(paired: Pairing | null, seen: State['ksn']): Status['reader'] {
   if (paired === null) return null;
-  const {type, serial_number, firmware} = paired.identity;
-  return {address: paired.address, type, serial_number, firmware, location: paired.location.id};
+  const {type, serial_number, firmware, key} = paired.identity;
+  const parts = key.ksn === null ? null : splitKsn(key.ksn);
+  const counter = parts === null ? 0 : (seen.get(ksnKey({serial: serial_number}, parts.key)) ?? 0);
+  const keys_left = key.ksn === null ? null : ksnsLeftAfter(key.ksn, counter);
+  return {address: paired.address, type, serial_number, firmware, location: paired.location.id, keys_left};
 }
 
 function pairingOf(state: State, paired: Pairing | null, now: number): Status['pairing'] {

@@ -1,6 +1,6 @@
 import {expect} from 'chai';
 import fc from 'fast-check';
-import {ksnsLeft} from '../../../src/lib/core/ksn.js';
+import {ksnsLeft, ksnsLeftAfter} from '../../../src/lib/core/ksn.js';
 
 const KEY = 'FFFF9876543210';
 const LAST = 0x1fffff;
@@ -34,6 +34,13 @@ describe('how often a key can still be used', () => {
       }),
       {numRuns: 300},
     );
+  });
+
+  it('counts from the highest counter known', () => {
+    expect(ksnsLeftAfter(ksn(5), 0)).to.equal(ksnsLeft(ksn(5)));
+    expect(ksnsLeftAfter(ksn(5), 9)).to.equal(ksnsLeft(ksn(9)));
+    expect(ksnsLeftAfter('1234567890123456'.padEnd(24, '0'), 0xffffffff)).to.equal(0);
+    expect(ksnsLeftAfter('nonsense', 1)).to.equal(null);
   });
 
   it('is not guessed for a number of unknown form', () => {

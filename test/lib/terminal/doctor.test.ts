@@ -2,6 +2,7 @@ import {mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {type AddressInfo, createServer, type Server} from 'node:net';
 import {join} from 'node:path';
 import {expect} from 'chai';
+import {statusWarnings} from '../../../src/lib/cli/status-text.js';
 import {CHECKS, type Check, type CheckId} from '../../../src/lib/core/check.js';
 import {StowpayError} from '../../../src/lib/core/errors.js';
 import {judgePort} from '../../../src/lib/core/port-check.js';
@@ -276,6 +277,19 @@ describe('the doctor', () => {
     expect(late).to.include({status: 'warn', code: 'reader_connection_not_available_offline'});
     expect(late.details).to.include({days_left: 4});
     expect(found(await in_days(31), 'reader.pairing').status).to.equal('fail');
+  });
+
+  it('has status warn of a key that runs out, by the sales alone', async () => {
+    const directory = await connected();
+    expect((await onDevice(directory, (terminal) => terminal.status())).reader?.keys_left).to.equal(
+      1_048_575,
+    );
+    changeReader(directory, {ksn: 'FFFF9876543210FFF000'});
+    await onDevice(directory, (terminal) => terminal.collect(SALE));
+    const status = await onDevice(directory, (terminal) => terminal.status());
+    expect(status.reader?.keys_left).to.be.below(12);
+    const [warning] = statusWarnings(status).filter(({code}) => code === 'keys_run_out');
+    expect(warning?.message).to.include(`about ${status.reader?.keys_left} more card reads`);
   });
 
   it('says that no reader is connected, and does not make a journal for it', async () => {
