@@ -61,7 +61,8 @@ type FailedAnswer = Extract<CardAnswer, {kind: 'failed'}>;
 function refuseFailure(reason: CardFailure, {brand, last4, technical, earlier}: FailedAnswer): Refusal {
   const [code, what, hint] = FAILURES[reason];
   const before = earlier === undefined ? {} : {earlier};
-  return refusal(code, what, hint, {brand, last4, reason, technical, ...before});
+  const forBoth = `${hint} For the technician: ${technical}.`;
+  return refusal(code, what, forBoth, {brand, last4, reason, technical, ...before});
 }
 
 const OTHER_CARD = 'Ask for another card.';
