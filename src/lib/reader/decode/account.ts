@@ -70,14 +70,20 @@ export function isCardNumber(value: Buffer): boolean {
 
 /** True when every byte is printable, in a value long enough that ciphertext would not be. */
 export function isText(value: Buffer): boolean {
-  return value.length >= MIN_DIGITS && value.every((byte) => byte >= 0x20 && byte <= 0x7e);
+  for (let at = 0; at < value.length; at += 1) {
+    const byte = value[at] as number;
+    if (byte < 0x20 || byte > 0x7e) return false;
+  }
+  return value.length >= MIN_DIGITS;
 }
 
 /** True when a field was blanked: the same byte throughout, which stands for no digits. */
 export function isBlank(value: Buffer): boolean {
-  const [first = 0] = value;
+  const first = value[0] ?? 0;
   const standsForDigits = first !== 0x00 && first !== 0x20 && first >> 4 <= 9 && (first & 0x0f) <= 9;
-  return !standsForDigits && value.every((byte) => byte === first);
+  if (standsForDigits) return false;
+  for (let at = 1; at < value.length; at += 1) if (value[at] !== first) return false;
+  return true;
 }
 
 /** True when a readable track with a valid card number is anywhere in a value. */
@@ -160,7 +166,8 @@ function agrees(number: string, {leading, last4, digits}: Visible): boolean {
 }
 
 /** True when the first byte, packed or as text, can be the first of a number or a track. */
-function beginsLikeNumber([first = 0]: Buffer): boolean {
+function beginsLikeNumber(value: Buffer): boolean {
+  const first = value[0] ?? 0;
   return (first >> 4 <= 9 && (first & 0x0f) <= 9) || first === 0x3b || first === 0x42;
 }
 

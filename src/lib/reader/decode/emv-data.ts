@@ -77,12 +77,12 @@ export interface EmvData {
 }
 
 /** Each allowed tag as it is written, and room for all of them at their longest. */
-const WRITTEN = EMV_DATA_ALLOWLIST.map(({tag, max}) => ({tag, max, bytes: Buffer.from(tag, 'hex')}));
+const WRITTEN = EMV_DATA_ALLOWLIST.map(({tag, max}) => ({tag, max, bytes: [...Buffer.from(tag, 'hex')]}));
 const LONGEST = WRITTEN.reduce((sum, {max, bytes}) => sum + bytes.length + 2 + max, 0);
 
 /** What may leave the reader's room of the clear tags. */
 export function emvData(tags: TagList, account: Visible): EmvData {
-  const out = Buffer.alloc(LONGEST);
+  const out = Buffer.allocUnsafe(LONGEST);
   const kept = new Set<string>();
   let end = 0;
   for (const {tag, max, bytes} of WRITTEN) {
@@ -91,10 +91,11 @@ export function emvData(tags: TagList, account: Visible): EmvData {
     // A card may put anything into its own tags: the last defence against a number in the wrong place.
     if (holdsNumberLike(value, account)) continue;
     kept.add(tag);
-    end += bytes.copy(out, end);
+    // Byte by byte: they are few.
+    for (const byte of bytes) out[end++] = byte;
     if (value.length > 0x7f) out[end++] = 0x81;
     out[end++] = value.length;
-    end += value.copy(out, end);
+    for (let at = 0; at < value.length; at += 1) out[end++] = value[at] as number;
   }
   return {
     hex: out.toString('hex', 0, end).toUpperCase(),

@@ -21,19 +21,26 @@ export function readMethod(tags: TagList, attribution: number | null): ReadMetho
 }
 
 function stripeMethod(tags: TagList, attribution: number | null): ReadMethod | null {
-  const named = [...entryModes(tags), ...(attribution === null ? [] : [bySource(attribution)])];
-  const stripe = named.find((method) => method !== null && !CHIP_METHODS.includes(method)) ?? null;
-  return stripe ?? (tags.has(SWIPE_BLOCK) ? 'magnetic_stripe_track2' : null);
+  for (const mode of entryModes(tags)) if (isStripeMethod(mode)) return mode;
+  const source = attribution === null ? null : bySource(attribution);
+  if (isStripeMethod(source)) return source;
+  return tags.has(SWIPE_BLOCK) ? 'magnetic_stripe_track2' : null;
+}
+
+function isStripeMethod(method: ReadMethod | null): boolean {
+  return method !== null && !CHIP_METHODS.includes(method);
 }
 
 const CHIP_METHODS: readonly ReadMethod[] = ['contact_emv', 'contactless_emv'];
 
 /** What the entry modes say that were set; null for a value nobody named. */
-function entryModes(tags: TagList): (ReadMethod | null)[] {
-  return tags
-    .all('9F39')
-    .filter(({value}) => value[0] !== NOT_SAID)
-    .map(({form, value}) => (form === 'plain' && value.length === 1 ? byMode(value[0] as number) : null));
+function entryModes(tags: TagList): readonly (ReadMethod | null)[] {
+  const modes: (ReadMethod | null)[] = [];
+  for (const {form, value} of tags.all('9F39')) {
+    if (value[0] === NOT_SAID) continue;
+    modes.push(form === 'plain' && value.length === 1 ? byMode(value[0] as number) : null);
+  }
+  return modes;
 }
 
 /** The value of an entry mode that was not set. */

@@ -149,12 +149,11 @@ function findingsOf({tags, unread, bytes}: AnswerPart, context: Context): Findin
   const texts = readings(bytes);
   const number = numberHeld(texts, context.masked);
   const here = {...context, tracks: mayHoldClearTrack(texts)};
-  return [
-    ...(number === null ? [] : [{kind: 'clear', last4: number.last4} as const]),
-    ...tags.objects.map((object) => judgeObject(object, here)),
-    ...tags.all(SWIPE_BLOCK).flatMap((object) => judgeSwipe(object.value)),
-    ...unread.map((rest) => judgeUnread(rest, context)),
-  ];
+  const findings: Finding[] = number === null ? [] : [{kind: 'clear', last4: number.last4}];
+  for (const object of tags.objects) findings.push(judgeObject(object, here));
+  for (const {value} of tags.all(SWIPE_BLOCK)) findings.push(...judgeSwipe(value));
+  for (const rest of unread) findings.push(judgeUnread(rest, context));
+  return findings;
 }
 
 function judgeObject(object: TlvObject, context: Context): Finding {

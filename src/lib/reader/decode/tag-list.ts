@@ -11,12 +11,15 @@ export class TagList {
   readonly #byTag = new Map<string, TlvObject[]>();
 
   constructor(objects: readonly TlvObject[]) {
-    this.objects = objects.filter((object) => object.value.length > 0);
-    for (const object of this.objects) {
+    const filled: TlvObject[] = [];
+    for (const object of objects) {
+      if (object.value.length === 0) continue;
+      filled.push(object);
       const same = this.#byTag.get(object.tag);
       if (same === undefined) this.#byTag.set(object.tag, [object]);
       else same.push(object);
     }
+    this.objects = filled;
   }
 
   all(tag: string): readonly TlvObject[] {
@@ -28,11 +31,10 @@ export class TagList {
   }
 
   /** The first clear value of the first of these tags that has one. */
-  first(...tags: readonly string[]): Buffer | null {
-    for (const tag of tags) {
-      for (const {form, value} of this.all(tag)) if (form === 'plain') return value;
-    }
-    return null;
+  first(tag: string, ...others: readonly string[]): Buffer | null {
+    for (const {form, value} of this.all(tag)) if (form === 'plain') return value;
+    const [next, ...rest] = others;
+    return next === undefined ? null : this.first(next, ...rest);
   }
 
   /** As `first`, but null when the answer contradicts itself: no rule may go by such a value. */
