@@ -102,7 +102,11 @@ function holdersOf(target: string, stats: Stats): readonly PortHolder[] | null {
   pids.delete(process.pid);
   return [...pids].map((pid) => ({
     pid,
-    name: orNull(() => readFileSync(`/proc/${pid}/comm`, 'utf8').trim()) ?? '',
+    // A program names itself: nothing of it may act on a terminal.
+    name: (orNull(() => readFileSync(`/proc/${pid}/comm`, 'utf8').trim()) ?? '').replace(
+      /[^\x20-\x7e]/g,
+      '?',
+    ),
     locks: locking.has(pid),
   }));
 }

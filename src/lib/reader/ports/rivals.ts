@@ -5,7 +5,5 @@ import {otherHolders} from '../port-facts.js';
  * other processes. The lock of a port is advisory: such a program reads its bytes away. Never throws.
  */
 export function otherPrograms(path: string): readonly string[] {
-  return otherHolders(path).map(
-    ({pid, name}) => `${name.replace(/[^\x20-\x7e]/g, '?') || 'a program'} (process ${pid})`,
-  );
+  return otherHolders(path).map(({pid, name}) => `${name || 'a program'} (process ${pid})`);
 }
