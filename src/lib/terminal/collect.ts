@@ -249,7 +249,9 @@ async function takeCard(sale: Sale, payment: Payment, online: boolean): Promise<
   const {local_id} = payment;
   const onInput = (input: ReaderInput): void => {
     const at = new Date(parts.clock.now()).toISOString();
-    request.onInput?.({event: 'reader_input', at, local_id, ...input});
+    const told: unknown = request.onInput?.({event: 'reader_input', at, local_id, ...input});
+    // Nobody waits for a listener that takes its time, so nobody else would hear of its failure – but the process.
+    if (told instanceof Promise) told.catch(() => {});
   };
   let outcome: SaleOutcome = 'not_taken';
   try {

@@ -249,8 +249,9 @@ describe('a line', () => {
       },
       '6011': (line) => setTimeout(() => line.answer(0x60, 0x00, SEALED_CHIP), 15),
     });
-    const {reader} = await scripted(script);
+    const {reader, line} = await scripted(script);
     expect(summary(await reader.collect(REQUEST, SILENT))).to.equal('contact_emv arqc');
+    expect(line.seen.filter((code) => code === '6011')).to.have.length(1);
     await reader.close();
   });
 

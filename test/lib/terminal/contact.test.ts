@@ -139,6 +139,21 @@ describe('a sale with an inserted card', () => {
     expect(deaf.state).to.equal('accepted_offline');
   });
 
+  it('does not end the process for a listener that fails later', async () => {
+    const unheard: unknown[] = [];
+    const hear = (error: unknown): void => void unheard.push(error);
+    process.on('unhandledRejection', hear);
+    const {state} = await sell([CHIP], {
+      onInput: async () => {
+        throw new Error('the screen is gone');
+      },
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', hear);
+    expect(state).to.equal('accepted_offline');
+    expect(unheard).to.deep.equal([]);
+  });
+
   it('goes on as one payment through every try, and keeps nothing of those before', async () => {
     const before = await till.run((terminal) => terminal.status());
     const {state, told} = await sell([{behavior: 'over_limit'}, {behavior: 'chip_removed_early'}, CHIP]);
