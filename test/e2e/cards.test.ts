@@ -66,7 +66,7 @@ describe('a card that cannot be taken offline', () => {
         const cli = await connectedCli('off');
         for (const [behavior, exit, code] of rows) {
           // As often as it is asked for: whoever tries again has the same card.
-          present(cli, {behavior, sticky: true});
+          present(cli, {behavior, sticky: true, after_ms: 0});
           const ran = await cli.run(sale(behavior));
           expectFailure(ran, exit, code);
           expect(`${ran.stdout}${ran.stderr}`, behavior).not.to.contain('4242424242424242');

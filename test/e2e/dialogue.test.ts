@@ -54,7 +54,7 @@ describe('what a customer should do', () => {
   });
 
   it('ends the stream with the failure, also when nothing was ever asked', async () => {
-    present(cli, {behavior: 'swipe', sticky: true});
+    present(cli, {behavior: 'swipe', sticky: true, after_ms: 0});
     const swiped = await cli.run([...SALE, 'swiped', '--json', '--watch']);
     present(cli, {});
     const last = JSON.parse(swiped.stdout.trimEnd().split('\n').at(-1) ?? '') as {

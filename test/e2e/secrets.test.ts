@@ -88,7 +88,7 @@ describe('after a full run', () => {
       expect((await cli.run(index % 2 === 0 ? sale : [...sale, '--json'])).code).to.equal(0);
     }
     for (const behavior of ['unencrypted', 'swipe', 'msd', 'expired', 'decline_by_card'] as const) {
-      present(cli, {pan: '5555555555554444', behavior, sticky: true});
+      present(cli, {pan: '5555555555554444', behavior, sticky: true, after_ms: 0});
       const sale = ['collect', '6.00', 'usd', '--reference', behavior];
       expect((await cli.run([...sale, '--json', '--watch'])).code).to.be.oneOf([8, 9]);
     }
