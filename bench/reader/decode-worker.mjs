@@ -23,6 +23,7 @@ const QUESTION = {
   amount: 1250,
   currency: 'usd',
   livemode: false,
+  country: 'US',
   reader: {serial: 'SANDBOX001', type: 'idtech_neo2', firmware: 'Sandbox NEO2 V1.00'},
   time: {ms: Date.now(), trusted: true},
   ksn: new Map(),

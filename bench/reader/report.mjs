@@ -45,7 +45,7 @@ function goals(results) {
     ['goal', 'measured', ''],
     [
       [
-        `answers decoded and judged ${number(GOALS.wire)} times as fast as 115200 baud brings them, on one core`,
+        `answers decoded and judged ${number(GOALS.wire, 0)} times as fast as 115200 baud brings them, on one core`,
         `${number(timesWire(all), 0)} ×`,
         verdict(timesWire(all) >= GOALS.wire),
       ],
@@ -155,7 +155,7 @@ ${goals(results)}
 
 ## Decoding
 
-One process, one core. ${number(plan.each)} answers of each kind as the emulated reader sends them, every one sealed under a key of its own, in pieces of 4,096 bytes: frames, check sums, TLV, seal, meaning, and every rule of an offline sale. Medians of ${plan.rounds} rounds of ${plan.turnMs} ms in turns, by the processor time of the process; ratios are taken within a round. The wire brings ${number(WIRE_BYTES_PER_S)} bytes a second.
+One process, one core. ${number(plan.each, 0)} answers of each kind as the emulated reader sends them, every one sealed under a key of its own, in pieces of 4,096 bytes: frames, check sums, TLV, seal, meaning, and every rule of an offline sale. Medians of ${plan.rounds} rounds of ${plan.turnMs} ms in turns, by the processor time of the process; ratios are taken within a round. The wire brings ${number(WIRE_BYTES_PER_S, 0)} bytes a second.
 
 ${decoding(results)}
 
@@ -165,7 +165,7 @@ ${ber(results)}
 
 ## The host's share of a sale
 
-From the last byte of the reader's answer to "accepted" on standard output: decoding, the rules, the journal's record with its one sync (${number(median(syncs), 0)} a sale), the result on the reader's display. ${number(plan.sales)} sales after ${number(plan.warmSales)} in a running process with \`sim:\`, ${number(plan.cold)} processes of their own at a reader behind TCP.
+From the last byte of the reader's answer to "accepted" on standard output: decoding, the rules, the journal's record with its one sync (${number(median(syncs), 0)} a sale), the result on the reader's display. ${number(plan.sales, 0)} sales after ${number(plan.warmSales, 0)} in a running process with \`sim:\`, ${number(plan.cold, 0)} processes of their own at a reader behind TCP.
 
 ${selling(results)}
 `;
