@@ -3,6 +3,7 @@ import {type Answer, type Run, StowpayCommand} from '../lib/cli/base-command.js'
 import {checkWarnings} from '../lib/cli/doctor-text.js';
 import {askForReader} from '../lib/cli/prompts.js';
 import {facts} from '../lib/cli/table.js';
+import type {FoundReader} from '../lib/terminal/readers.js';
 
 export default class Connect extends StowpayCommand {
   static override summary = 'Connect the card reader to sell with.';
@@ -15,7 +16,7 @@ export default class Connect extends StowpayCommand {
   ];
   static override flags = {
     reader: Flags.string({
-      description: 'serial:<path>, tcp://<host>:<port> or sim: (emulated).',
+      description: 'serial:<path>, serial:usb:<vendor>:<product>, tcp://<host>:<port> or sim: (emulated).',
       helpValue: 'ADDRESS',
     }),
     location: Flags.string({description: 'Terminal location (tml_…); the account’s first if left out.'}),
@@ -25,7 +26,7 @@ export default class Connect extends StowpayCommand {
   protected async answer({terminal, signal, mayAsk}: Run): Promise<Answer> {
     const {flags} = await this.parse(Connect);
     const connected = await terminal.connect({
-      address: flags.reader ?? (await askForReader(mayAsk)),
+      address: flags.reader ?? (await askForReader(mayAsk, () => portsOf(terminal))),
       location: flags.location ?? null,
       offline: flags.offline === true,
       signal,
@@ -54,4 +55,10 @@ export default class Connect extends StowpayCommand {
         ])}`,
     };
   }
+}
+
+/** Only listed, not asked: what is chosen is asked anyway. */
+async function portsOf(terminal: Run['terminal']): Promise<readonly FoundReader[]> {
+  const {readers} = await terminal.readers({addresses: [], ping: false});
+  return readers.filter(({address}) => address !== 'sim:');
 }

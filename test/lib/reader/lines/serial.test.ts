@@ -6,7 +6,11 @@ import {expect} from 'chai';
 import type {StowpayError} from '../../../../src/lib/core/errors.js';
 import {Ending, type Line} from '../../../../src/lib/reader/line.js';
 import {type OpenPort, openSerialLine, portLine} from '../../../../src/lib/reader/lines/serial.js';
+import {Neo2Reader} from '../../../../src/lib/reader/neo2.js';
 import {openReader} from '../../../../src/lib/reader/open.js';
+import {Session} from '../../../../src/lib/reader/session.js';
+import {attachEmulator} from '../../../../src/lib/sandbox/reader/emulator.js';
+import {memoryWorld} from '../../../../src/lib/sandbox/reader/memory-world.js';
 import {openPty, type Pty} from '../../../../src/lib/sandbox/reader/serve-pty.js';
 import {temporaryDirectory} from '../../../support/directories.js';
 import {requireSocat} from '../../../support/socat.js';
@@ -158,5 +162,31 @@ describe('a serial line on a pseudo terminal', () => {
     expect((error as StowpayError).code).to.equal('reader_busy');
     expect((error as StowpayError).message).to.include('in use by another program');
     await line.close();
+  });
+
+  it('of a process that was killed in the middle of a card read is taken over: the next card is for the next sale', async () => {
+    const request = {currency: 'usd', currency_numeric: '840', timeout_s: 5, stripe: true};
+    for (const seenMs of [1, 40, 80]) {
+      const far = await openPty(join(temporaryDirectory(), 'port'));
+      attachEmulator(far.line, memoryWorld(), {card_delay_ms: 40, frame_delay_ms: 40});
+      const line = await openSerialLine(far.path, USUAL);
+      line.onData(() => {});
+      const first = new Neo2Reader('killed', new Session(line));
+      await first.prepare(new Date());
+      const lost = first
+        .collect({...request, amount: 100}, () => {})
+        .catch((error: StowpayError) => error.code);
+      await new Promise((resolve) => setTimeout(resolve, seenMs));
+      // No goodbye: nothing is cancelled, the descriptor just goes.
+      await line.close();
+      const next = await openReader(`serial:${far.path}`);
+      await next.prepare(new Date());
+      const answer = await next.collect({...request, amount: 1250}, () => {});
+      expect(answer.kind === 'card' && answer.card.amount_authorized, `after ${seenMs} ms`).to.equal(1250);
+      await next.close();
+      await first.close();
+      expect(await lost).to.equal('reader_not_connected');
+      await far.line.close();
+    }
   });
 });
