@@ -146,9 +146,10 @@ const PROCESSING: ReaderInput = {display_message: 'processing', input_options: [
 /** The same question in another command, as long as there is one. */
 function askOtherwise(state: Reading): Dialogue {
   if (state.starter === 'start_contact') return {...state, starter: 'activate', knows_start: false};
-  for (const way of ['contact', 'swipe'] as const) {
-    if (!state.ways.includes(way) || state.ways.length === 1) continue;
-    return {...state, ways: state.ways.filter((one) => one !== way), barred: [...state.barred, way]};
+  for (const dropped of ['contact', 'swipe'] as const) {
+    const ways = state.ways.filter((way) => way !== dropped);
+    if (ways.length === state.ways.length || !ways.some((way) => mayBeUsed(way, state.terms))) continue;
+    return {...state, ways, barred: [...state.barred, dropped]};
   }
   return {kind: 'stuck', in_slot: false};
 }
