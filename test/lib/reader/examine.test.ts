@@ -1,6 +1,7 @@
 import {expect} from 'chai';
 import fc from 'fast-check';
 import {CHECKS} from '../../../src/lib/core/check.js';
+import type {StowpayError} from '../../../src/lib/core/errors.js';
 import type {Examination} from '../../../src/lib/core/examination.js';
 import type {Reader} from '../../../src/lib/core/ports.js';
 import {judgeReader} from '../../../src/lib/core/reader-checks.js';
@@ -133,6 +134,30 @@ describe('asking a reader everything', () => {
     expect(told.clock.kind === 'told' && told.clock.value.reader).to.equal(
       Date.parse('2026-11-27T00:00:00Z'),
     );
+  });
+});
+
+describe('whether a reader encrypts', () => {
+  it('is said for chip and stripe alike, or not at all', async () => {
+    for (const [answer, encryption] of [
+      ['03', {kind: 'told', value: 'all'}],
+      ['07', {kind: 'told', value: 'all'}],
+      ['01', {kind: 'told', value: 'part'}],
+      ['02', {kind: 'told', value: 'part'}],
+      ['00', {kind: 'told', value: 'off'}],
+      ['', {kind: 'unreadable'}],
+    ] as const) {
+      const script = obedient({C737: (line) => line.answer(0xc7, 0, answer)});
+      expect((await examined(script)).told.encryption, answer).to.deep.equal(encryption);
+      const {reader} = await open(script);
+      const believed = await reader.identify().then(
+        ({encryption_enabled}) => encryption_enabled,
+        (error: StowpayError) => error.code,
+      );
+      const refused = answer === '' ? 'reader_not_encrypting' : false;
+      expect(believed, answer).to.equal(answer === '03' || answer === '07' ? true : refused);
+      await reader.close();
+    }
   });
 });
 

@@ -250,6 +250,14 @@ describe('the doctor', () => {
     expect(readerMemory(directory).clock_offset_ms).to.equal(12_345_000);
   });
 
+  it('sets none by a machine that starts in 1970 with an empty journal, either', async () => {
+    const directory = fresh();
+    const wrong = clockAt(Date.UTC(1970, 0, 2));
+    const {checks, fixed} = await diagnose(directory, {address: 'sim:', fix: true}, wrong);
+    expect(found({checks}, 'reader.clock').status).to.equal('unknown');
+    expect(fixed.map(({setting}) => setting)).to.not.include('clock');
+  });
+
   it('tells each thing that stops selling by the code a sale would have', async () => {
     const directory = await connected();
     const home = join(directory, 'sandbox', 'reader');
