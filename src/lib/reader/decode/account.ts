@@ -16,7 +16,8 @@ export interface MaskedAccount {
   readonly name: string | null;
 }
 
-const MASKED_NIBBLES = /^(\d{0,8})(([A-F])\3+)(\d{0,4})(?:F*|D([\dA-F]*))$/;
+/** Behind the separator are digits and the mask: ciphertext begins like a masked number now and then, but does not go on like one. */
+const MASKED_NIBBLES = /^(\d{0,8})(([A-F])\3+)(\d{0,4})(?:F*|D((?:\d|\3)*F*))$/;
 /** The sign that masks is a setting of the reader: `*`, `#`, `X`, … */
 const MASKED_TEXT =
   /^(?:%?B|%?\*(?=\d)|%)?;?(\d{0,8})(([*#Xx$.+_-])\3+)(\d{0,4})(?:[?].*|\^([^^]*)\^(.*)|=(.*))?$/s;

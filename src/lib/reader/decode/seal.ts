@@ -179,7 +179,9 @@ function judgeEncrypted(object: TlvObject, context: Context): Finding {
 function judgeAccount(object: TlvObject, context: Context): Finding {
   const {form, value} = object;
   if (context.copies.has(value)) return IRRELEVANT;
-  if (clearNumber(value, context.masked) !== null || holdsClearTrack(value)) return clear(value, context);
+  // Where the masked copies tell, this card's number was looked for already; ciphertext holds some other now and then.
+  const track = !context.masked.some(isRecognisable) && holdsClearTrack(value);
+  if (track || clearNumber(value, context.masked) !== null) return clear(value, context);
   // A mask that is written in a way of its own shows nothing, and hides what it hides.
   if (form === 'masked') return IRRELEVANT;
   const whole = value.length % 8 === 0;

@@ -169,6 +169,13 @@ describe('sealed or not', () => {
     expect(read.last4).to.equal('4242');
   });
 
+  it('takes ciphertext that begins like a masked track for ciphertext', () => {
+    const begins = '12345678AA1234D9E8F7A6B5C4D3E2F11A2B3C4D5E6F7A8B';
+    const read = card(0x23, `E1${KSN}5718${begins}DFEF5B084242CCCCCCCC4242${CHIP}`);
+    expect(read.sealed.tags).to.deep.equal({'57': begins});
+    expect([read.leading_digits, read.last4]).to.deep.equal(['4242', '4242']);
+  });
+
   it('believes strict BER: ciphertext with a plain length, masked copies apart', () => {
     for (const copy of [
       'DFEF5B084242CCCCCCCC4242',
