@@ -62,7 +62,10 @@ export class Session {
       throw new StowpayError(
         'reader_fault',
         `The reader did not answer "${command.name}", though it answers a ping${others}.`,
-        {hint: others === '' ? 'Try again; if it persists, restart the reader.' : END_RIVALS},
+        {
+          hint: others === '' ? 'Try again; if it persists, restart the reader.' : END_RIVALS,
+          details: {command: command.name, answers_ping: true},
+        },
       );
     }, signal);
   }

@@ -89,6 +89,9 @@ function mayComeBack(error: unknown): error is StowpayError {
     case 'reader_lost':
     case 'reader_busy':
       return true;
+    case 'reader_fault':
+      // It restarted just then, or noise swallowed the answer.
+      return error.details.answers_ping === true;
     default:
       return false;
   }

@@ -70,8 +70,8 @@ function watchPulse(port: OpenPort, everyMs: number, dead: (reason: string) => v
   return setInterval(() => {
     // Elsewhere this is not implemented, or the library is told of a hang-up.
     if (!port.isOpen || process.platform !== 'linux') return;
-    port.port?.getBaudRate().catch((error: Error) => {
-      if (port.isOpen) dead(error.message);
+    port.port?.getBaudRate().catch(() => {
+      if (port.isOpen) dead('its far end is gone');
     });
   }, everyMs).unref();
 }

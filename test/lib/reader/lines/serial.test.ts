@@ -7,13 +7,14 @@ import type {StowpayError} from '../../../../src/lib/core/errors.js';
 import {Ending, type Line} from '../../../../src/lib/reader/line.js';
 import {type OpenPort, openSerialLine, portLine} from '../../../../src/lib/reader/lines/serial.js';
 import {Neo2Reader} from '../../../../src/lib/reader/neo2.js';
-import {openReader} from '../../../../src/lib/reader/open.js';
+import {openReader, readerOverLine} from '../../../../src/lib/reader/open.js';
 import {Session} from '../../../../src/lib/reader/session.js';
 import {attachEmulator} from '../../../../src/lib/sandbox/reader/emulator.js';
 import {memoryWorld} from '../../../../src/lib/sandbox/reader/memory-world.js';
 import {openPty, type Pty} from '../../../../src/lib/sandbox/reader/serve-pty.js';
 import {temporaryDirectory} from '../../../support/directories.js';
 import {requireSocat} from '../../../support/socat.js';
+import {FAST} from '../fake-line.js';
 
 const USUAL = {baud: 115_200, parity: 'none', stop_bits: 1} as const;
 
@@ -107,7 +108,7 @@ describe('a serial line', () => {
     expect(ends).to.deep.equal([]);
     port.dead = true;
     await until(() => ends.length > 0);
-    expect(ends[0]).to.include('Input/output error');
+    expect(ends).to.deep.equal(['its far end is gone']);
     await line.close();
     expect(port.did).to.deep.equal(['flush', 'close']);
   });
@@ -144,7 +145,12 @@ describe('a serial line on a pseudo terminal', () => {
     const port = openSync(pty.path, 'r+');
     const other = spawn('sleep', ['30'], {stdio: [port, 'ignore', 'ignore']});
     try {
-      const error: StowpayError = await openReader(`serial:${pty.path}`).then(
+      const error: StowpayError = await readerOverLine(
+        await openSerialLine(pty.path, USUAL),
+        'serial:',
+        undefined,
+        FAST,
+      ).then(
         () => expect.fail('it was opened'),
         (thrown: StowpayError) => thrown,
       );
