@@ -114,7 +114,7 @@ export function judgeSeal(parts: readonly AnswerPart[]): Seal {
       if (finding.kind === 'clear') clear.push(finding.last4);
       else if (finding.kind === 'ciphertext') ciphertexts.push(finding);
     }
-    if (ciphertexts.length > 0) opening ??= sealedData(part, ciphertexts);
+    if (ciphertexts.length > 0) opening ??= sealedData(part, ciphertexts, masked);
   }
   if (clear.length > 0 || masked.length > MOST_COPIES)
     return {kind: 'unsealed', last4: clear.find((last4) => last4 !== null) ?? null, masked};
@@ -222,7 +222,11 @@ type Opening =
   | {readonly kind: 'unusable'; readonly why: string};
 
 /** The ciphertext of one part with what is needed to open it; `unusable` when that is missing or contradicts itself. */
-function sealedData(part: AnswerPart, ciphertexts: readonly Ciphertext[]): Opening {
+function sealedData(
+  part: AnswerPart,
+  ciphertexts: readonly Ciphertext[],
+  masked: readonly MaskedAccount[],
+): Opening {
   const blocks = part.tags.all(SWIPE_BLOCK).flatMap(({value}) => readSwipeBlock(value) ?? []);
   const swiped = blocks.find((block) => block.sealed.some((track) => track !== null));
   // A swipe block's ciphertext belongs to the block's own key serial number.
@@ -238,7 +242,23 @@ function sealedData(part: AnswerPart, ciphertexts: readonly Ciphertext[]): Openi
   if (named === 'unknown') return unusable('the key is not a DUKPT data key');
   if (named === 'aes' && cipher.name !== 'aes_dukpt')
     return unusable('AES is used with the key serial number of a TDES key');
-  return collect(own, cipher, ksn);
+  const opening = collect(own, cipher, ksn);
+  return opening.kind === 'sealed' && lacksTags(own, masked)
+    ? unusable('the values are encrypted without their tags')
+    : opening;
+}
+
+/**
+ * Some firmware encrypts the value alone, not the element with tag and length that the payment API opens. It shows: two
+ * elements cannot begin with the same ciphertext, and a number's is longer than the number.
+ */
+function lacksTags(ciphertexts: readonly Ciphertext[], masked: readonly MaskedAccount[]): boolean {
+  const elements = ciphertexts.filter(({name}) => ACCOUNT_TAGS.has(name));
+  const beginnings = new Map(elements.map(({name, bytes}) => [name, upperHex(bytes.subarray(0, 8))]));
+  if (new Set(beginnings.values()).size < beginnings.size) return true;
+  const digits = masked.find((account) => account.digits !== null)?.digits ?? 0;
+  const shortest = 2 + Math.ceil(digits / 2);
+  return elements.some(({name, bytes}) => name === '5A' && bytes.length < shortest);
 }
 
 function collect(

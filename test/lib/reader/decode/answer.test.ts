@@ -292,6 +292,8 @@ describe('sealed or not', () => {
       [`${KSN}FFEE120AFFFF9876543210E000025AC110${CIPHER}`]: 'two key serial numbers',
       [`${KSN}5AC110${CIPHER}5AC110${'00'.repeat(16)}`]: 'two ciphertexts of 5A',
       [`${KSN}DFEF4D10${CIPHER}`]: 'neither card number nor track',
+      [`${KSN}5AC108${CIPHER.slice(0, 16)}`]: 'without their tags',
+      [`${KSN}57C118${CIPHER}00112233445566775AC110${CIPHER}`]: 'without their tags',
       [`DFEE120A${'00'.repeat(10)}5AC110${CIPHER}`]: 'no key serial number',
     };
     for (const [data, why] of Object.entries(hopeless)) {
