@@ -89,8 +89,8 @@ class EmulatedReader {
   #read: Read = {kind: 'idle'};
   /** Of the read in progress: all of them end with it. */
   #timers: NodeJS.Timeout[] = [];
-  /** Of a canceled read that still has something to say. */
-  #late: NodeJS.Timeout | undefined;
+  /** What is still said although nobody asks for it any more: late answers, that of a canceled read. */
+  #late: NodeJS.Timeout[] = [];
   #idle: NodeJS.Timeout | undefined;
   /** Set while the reader hears and says nothing: without power, or hung. */
   #outage: NodeJS.Timeout | undefined;
@@ -139,7 +139,8 @@ class EmulatedReader {
 
   stop(): void {
     this.#endRead();
-    for (const timer of [this.#late, this.#idle, this.#outage]) clearTimeout(timer);
+    for (const timer of [...this.#late, this.#idle, this.#outage]) clearTimeout(timer);
+    this.#late = [];
     this.#transmitter.stop();
   }
 
@@ -309,7 +310,7 @@ class EmulatedReader {
     if (late.endsWith('before')) tell();
     this.#reply(CANCEL, 0x00);
     // No later command takes it back.
-    if (late.endsWith('after')) this.#late = setTimeout(tell, LATE_ANSWER_MS);
+    if (late.endsWith('after')) this.#late.push(setTimeout(tell, LATE_ANSWER_MS));
   }
 
   #lateAnswer(): LateAnswer {

@@ -29,6 +29,7 @@ export class Transmitter {
   /** Sends a frame, damaged as the faults say. */
   send(frame: ResponseFrame, faults: readonly Fault[] = []): void {
     const late = faults.find(({kind}) => kind === 'delay')?.for_ms ?? 0;
+    // A line keeps the order: what is said later waits behind it.
     if (late > 0) this.#enqueue(() => this.#pause(late));
     this.disturb(faults);
     const bytes = damaged(encodeResponse(frame), faults);

@@ -9,22 +9,13 @@ import {FAULTS, type Fault, type FaultKind, MOMENTS} from '../../../../src/lib/s
 import {type MemoryWorld, memoryWorld} from '../../../../src/lib/sandbox/reader/memory-world.js';
 import {parseScenario} from '../../../../src/lib/sandbox/reader/scenario.js';
 import type {ReaderSettings} from '../../../../src/lib/sandbox/reader/world.js';
+import {inVirtualTime} from '../../../support/virtual-time.js';
 
 const REQUEST = {amount: 1250, currency: 'usd', currency_numeric: '840', timeout_s: 1, stripe: true};
-/** Everything the driver waits for, in a small fraction of a second. */
-const SHORT = {scale: 0.05, revival_pause: 10, late_answer: 60, card_grace: 200};
-
-let readers: Reader[] = [];
-afterEach(async () => {
-  await Promise.all(readers.map((reader) => reader.close()));
-  readers = [];
-});
-
 async function reader(world: MemoryWorld): Promise<Reader> {
   const [host, far] = memoryCable();
   attachEmulator(far, world, {card_delay_ms: 5, frame_delay_ms: 2});
-  const opened = await readerOverLine(host, 'memory:', undefined, SHORT);
-  readers.push(opened);
+  const opened = await readerOverLine(host, 'memory:');
   await opened.prepare(new Date());
   return opened;
 }
@@ -37,7 +28,9 @@ async function sellTwice(
   const world = memoryWorld(settings);
   world.cards.push({faults}, {});
   const opened = await reader(world);
-  return [await sell(opened), await sell(opened)];
+  const sales = [await sell(opened), await sell(opened)] as const;
+  await opened.close();
+  return sales;
 }
 
 async function sell(opened: Reader, signal?: AbortSignal): Promise<string> {
@@ -69,8 +62,7 @@ const PLAYED: Readonly<
   reboot: {
     waiting: ['reader_fault', 'card 01'],
     seen: ['reader_fault', 'card 02'],
-    // Half an answer swallows the words of a reader that starts: the read runs out of time.
-    answer: ['no_card timeout', 'card 02'],
+    answer: ['reader_fault', 'card 02'],
   },
   silence: {
     waiting: ['no_card timeout', 'card 01'],
@@ -89,7 +81,6 @@ const PLAYED: Readonly<
 };
 
 describe('a fault in the middle of a card read', () => {
-  // Each waits for its own timeouts: all at once.
   const played = (Object.keys(FAULTS) as FaultKind[]).flatMap((kind) =>
     MOMENTS.flatMap((at) => {
       const expected = PLAYED[kind][at];
@@ -99,8 +90,8 @@ describe('a fault in the middle of a card read', () => {
   let results: readonly (readonly [string, string])[] = [];
   before(async () => {
     const status = (kind: FaultKind): object => (kind === 'status' ? {status: 0x0b} : {});
-    results = await Promise.all(
-      played.map(({kind, at}) => sellTwice([{kind, at, for_ms: 20, ...status(kind)}])),
+    results = await inVirtualTime(() =>
+      Promise.all(played.map(({kind, at}) => sellTwice([{kind, at, for_ms: 20, ...status(kind)}]))),
     );
   });
   for (const [index, {kind, at, expected}] of played.entries()) {
@@ -110,23 +101,54 @@ describe('a fault in the middle of a card read', () => {
   }
 
   it('noise of a hundred kilobytes does not hide the answer', async () => {
-    expect(await sellTwice([{kind: 'garbage', bytes: 100_000}])).to.deep.equal(['card 01', 'card 02']);
+    expect(await inVirtualTime(() => sellTwice([{kind: 'garbage', bytes: 100_000}]))).to.deep.equal([
+      'card 01',
+      'card 02',
+    ]);
   });
 
   it('an answer that comes while nobody waits for it any more is nobody’s card', async () => {
-    expect(await sellTwice([{kind: 'delay', for_ms: 600}])).to.deep.equal(['no_card timeout', 'card 02']);
+    expect(await inVirtualTime(() => sellTwice([{kind: 'delay', for_ms: 18_000}]))).to.deep.equal([
+      'no_card timeout',
+      'card 02',
+    ]);
+  });
+
+  it('an answer that was held up on the line is never taken for the card of the next read', async () => {
+    const delays = Array.from({length: 24}, (_, index) => 15_700 + index * 350);
+    const seen = new Set<string>();
+    for (const for_ms of delays) {
+      const world = memoryWorld();
+      world.cards.push({faults: [{kind: 'delay', for_ms}]}, {pan: '5555555555554444', after_ms: 900});
+      const sold = await inVirtualTime(async () => {
+        const opened = await reader(world);
+        const first = await sell(opened);
+        const second = await opened.collect(REQUEST, () => {}).catch((error: StowpayError) => error);
+        await opened.close();
+        if (second instanceof Error) return `${first}, then ${second.code}`;
+        return `${first}, then ${second.kind === 'card' ? second.card.last4 : second.kind}`;
+      });
+      seen.add(sold.replace(/card \d\d/, 'card'));
+    }
+    expect([...seen]).to.have.members(['card, then 4444', 'no_card timeout, then 4444']);
   });
 
   it('a reader that forgot how to read cards on demand is told again', async () => {
     const fault: Fault = {kind: 'reboot', at: 'waiting', for_ms: 5};
-    expect(await sellTwice([fault], {forgets_poll_mode: true})).to.deep.equal(['reader_fault', 'card 01']);
+    expect(await inVirtualTime(() => sellTwice([fault], {forgets_poll_mode: true}))).to.deep.equal([
+      'reader_fault',
+      'card 01',
+    ]);
   });
 
   it('first responses ask for patience, and are no answer', async () => {
     const world = memoryWorld();
     const inputs: string[] = [];
-    const opened = await reader(world);
-    await opened.collect(REQUEST, ({display_message}) => inputs.push(display_message));
+    await inVirtualTime(async () => {
+      const opened = await reader(world);
+      await opened.collect(REQUEST, ({display_message}) => inputs.push(display_message));
+      await opened.close();
+    });
     expect(inputs).to.deep.equal(['present_card', 'processing']);
   });
 
@@ -134,8 +156,15 @@ describe('a fault in the middle of a card read', () => {
     for (const late_answer of ['card_before', 'card_after'] as const) {
       const world = memoryWorld({late_answer});
       world.cards.push({after_ms: 5000});
-      const opened = await reader(world);
-      expect(await sell(opened, AbortSignal.timeout(20)), late_answer).to.equal('card 01');
+      const sold = await inVirtualTime(async () => {
+        const opened = await reader(world);
+        const stop = new AbortController();
+        setTimeout(() => stop.abort(), 20);
+        const outcome = await sell(opened, stop.signal);
+        await opened.close();
+        return outcome;
+      });
+      expect(sold, late_answer).to.equal('card 01');
     }
   });
 });
@@ -149,7 +178,9 @@ describe('a fault of another command', () => {
       ({firmware, serial_number}) => (firmware === '' ? 'no firmware' : `serial ${serial_number}`),
       (error: StowpayError) => error.code,
     );
-    return [identity, await sell(opened)];
+    const sold = await sell(opened);
+    await opened.close();
+    return [identity, sold];
   }
   const written = ({status, ...fault}: Fault): object =>
     status === undefined ? fault : {...fault, status: status.toString(16).padStart(2, '0')};
@@ -174,7 +205,9 @@ describe('a fault of another command', () => {
   let results: readonly (readonly [string, string])[] = [];
   before(async () => {
     const status = (kind: FaultKind): object => (kind === 'status' ? {status: 0x02} : {});
-    results = await Promise.all(kinds.map((kind) => identify([{kind, for_ms: 20, ...status(kind)}])));
+    results = await inVirtualTime(() =>
+      Promise.all(kinds.map((kind) => identify([{kind, for_ms: 20, ...status(kind)}]))),
+    );
   });
   for (const [index, kind] of kinds.entries()) {
     it(`${kind}: ${expected[kind].join(', then ')}`, () => {
@@ -183,11 +216,17 @@ describe('a fault of another command', () => {
   }
 
   it('a reader that stays silent over two pings is lost', async () => {
-    expect(await identify([{kind: 'silence', for_ms: 60_000}])).to.deep.equal(['reader_lost', 'reader_lost']);
+    expect(await inVirtualTime(() => identify([{kind: 'silence', for_ms: 60_000}]))).to.deep.equal([
+      'reader_lost',
+      'reader_lost',
+    ]);
   });
 
   it('a serial number that was never set is none', async () => {
-    expect(await identify([{kind: 'status', status: 0x0b}], '12-01')).to.deep.equal(['serial ', 'card 01']);
+    expect(await inVirtualTime(() => identify([{kind: 'status', status: 0x0b}], '12-01'))).to.deep.equal([
+      'serial ',
+      'card 01',
+    ]);
   });
 });
 
@@ -198,16 +237,18 @@ describe('a fault while nothing is said', () => {
     const opened = await reader(world);
     await new Promise((resolve) => setTimeout(resolve, 60));
     expect(world.progress().step, 'played').to.equal(1);
-    return sell(opened);
+    const sold = await sell(opened);
+    await opened.close();
+    return sold;
   }
 
   it('is noticed at the next sale', async () => {
-    expect(await afterIdle({kind: 'cable_pull'})).to.equal('reader_lost');
+    expect(await inVirtualTime(() => afterIdle({kind: 'cable_pull'}))).to.equal('reader_lost');
   });
 
   it('is no fault of the next sale when it is over by then', async () => {
     const kinds = ['reboot', 'silence', 'garbage', 'burst', 'foreign'];
-    const sales = await Promise.all(kinds.map((kind) => afterIdle({kind, for_ms: 5})));
+    const sales = await inVirtualTime(() => Promise.all(kinds.map((kind) => afterIdle({kind, for_ms: 5}))));
     expect(sales).to.deep.equal(kinds.map(() => 'card 01'));
   });
 });
