@@ -393,12 +393,13 @@ describe('any customer', () => {
         const after = sent.slice(authenticated + 1);
         const waits = answer?.kind === 'card' && answer.card.cryptogram === 'arqc' && authenticated > 0;
         if (waits && answer.card.read_method === 'contact_emv') expect(after).to.include('6012');
-        else expect(after).not.to.include('6012');
+        // A chip whose data was dropped as readable may wait, too.
+        else if (answer?.kind !== 'unsealed') expect(after).not.to.include('6012');
         world.cards.length = 0;
         expect(summary(await reader.collect(REQUEST, onInput))).to.equal('contactless_emv arqc');
         await reader.close();
       }),
-      {numRuns: 25},
+      {numRuns: 25, examples: [[['use_contact', 'number_in_label'], false, null]]},
     );
   });
 });
