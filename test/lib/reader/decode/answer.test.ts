@@ -458,6 +458,39 @@ describe('what an answer means', () => {
     });
   }
 
+  it('goes by the verification that is refused where two contradict each other', () => {
+    const method = (tags: string): string | null =>
+      card(0x23, `E1${base}9F270180${tags}`).receipt.cardholder_verification_method;
+    expect(method('9F34031F03029F3403010301')).to.equal('failure');
+    expect(method('9F34030103019F3403420300')).to.equal('online_pin');
+    expect(method('9F34030000009F34031F0302')).to.equal('none');
+  });
+
+  it('goes by the worst of several errors', () => {
+    for (const errors of ['FFEE1F0423000000FFEE1F0457000000', 'FFEE1F0457000000FFEE1F0400000000']) {
+      expect(decode(0x0a, `E1${errors}${base}9F270180`)).to.deep.include({reason: 'verification_failed'});
+    }
+  });
+
+  it('takes a year from 50 on for one of the last century, and two dates for none', () => {
+    const year = (tags: string): number | null => card(0x23, `E1${base}9F270180${tags}`).exp_year;
+    expect(year('5F2403491231')).to.equal(2049);
+    expect(year('5F2403500131')).to.equal(1950);
+    expect(year('5F24033412315F2403351231')).to.equal(null);
+  });
+
+  it('takes no directory of a card for the application', () => {
+    const directory = '840E325041592E5359532E4444463031';
+    const read = card(0x23, `E1${directory}${base}9F270180`);
+    expect([read.brand, read.receipt.dedicated_file_name]).to.deep.equal(['visa', 'A0000000031010']);
+  });
+
+  it('leaves out a tag that could hold the number, though its check digit is wrong', () => {
+    const read = card(0x23, `E1${base}9F2701809F10084242000000014242`);
+    expect(read.emv_data).not.to.include('9F10');
+    expect(card(0x23, `E1${base}9F2701809F10084243000000014242`).emv_data).to.include('9F1008');
+  });
+
   it('lets no control character of a card reach a screen', () => {
     const read = card(0x23, `E1${base}9F2701805008${Buffer.from('\x1b[31mVIS').toString('hex')}`);
     expect(read.receipt.application_preferred_name).to.equal('[31mVIS');
