@@ -4,7 +4,6 @@ import type {StowpayError} from '../../../../src/lib/core/errors.js';
 import type {Reader} from '../../../../src/lib/core/ports.js';
 import {MOST_CARDS} from '../../../../src/lib/reader/dialogue.js';
 import {readerOverLine} from '../../../../src/lib/reader/open.js';
-import type {Timing} from '../../../../src/lib/reader/timing.js';
 import {encodeCommand, ResponseDecoder, type ResponseFrame} from '../../../../src/lib/reader/wire/frame.js';
 import {TEST_CARDS} from '../../../../src/lib/sandbox/cards.js';
 import {dataRequestKey, decryptTag, TEST_BDK} from '../../../../src/lib/sandbox/dukpt.js';
@@ -14,21 +13,17 @@ import {attachEmulator, type EmulatorOptions} from '../../../../src/lib/sandbox/
 import {memoryWorld} from '../../../../src/lib/sandbox/reader/memory-world.js';
 import {answerPlain, readerNow} from '../../../../src/lib/sandbox/reader/plain-commands.js';
 import {OUTPUTS, type ReaderMemory} from '../../../../src/lib/sandbox/reader/world.js';
+import {inVirtualTime} from '../../../support/virtual-time.js';
 
 const REQUEST = {amount: 1250, currency: 'usd', currency_numeric: '840', timeout_s: 1, stripe: true};
 const QUICK: EmulatorOptions = {card_delay_ms: 2, frame_delay_ms: 1};
 
 type World = ReturnType<typeof memoryWorld>;
 
-async function reader(
-  world: World = memoryWorld(),
-  options: EmulatorOptions = QUICK,
-  timing: Partial<Timing> = {},
-): Promise<Reader> {
+async function reader(world: World = memoryWorld(), options: EmulatorOptions = QUICK): Promise<Reader> {
   const [host, far] = memoryCable();
   attachEmulator(far, world, options);
-  const quick = {late_answer: 60, retry_pause: 0, ...timing};
-  const opened = await readerOverLine(host, 'memory:', undefined, quick);
+  const opened = await readerOverLine(host, 'memory:', undefined, {late_answer: 60, retry_pause: 0});
   await opened.prepare(new Date());
   return opened;
 }
@@ -38,8 +33,7 @@ async function present(behavior: Behavior, pan?: string): Promise<CardAnswer> {
   const card = pan === undefined ? {behavior} : {behavior, pan};
   // The same card as often as it is asked for.
   world.cards.push(...Array.from({length: MOST_CARDS}, () => card));
-  // Nobody waits a whole grace for a reader that never answers.
-  const opened = await reader(world, QUICK, behavior === 'silent' ? {scale: 0.1, card_grace: 50} : {});
+  const opened = await reader(world);
   try {
     return await opened.collect(REQUEST, () => {});
   } finally {
@@ -129,7 +123,7 @@ describe('the emulated reader and the driver', () => {
   };
   for (const behavior of Object.keys(BEHAVIORS) as Behavior[]) {
     it(`agree on "${behavior}"`, async () => {
-      const answer = await present(behavior).catch((error: StowpayError) => error.code);
+      const answer = await inVirtualTime(() => present(behavior)).catch((error: StowpayError) => error.code);
       expect(summary(answer)).to.satisfy(
         (text: string) => text.startsWith(expected[behavior]),
         summary(answer),

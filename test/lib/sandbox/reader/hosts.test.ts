@@ -38,7 +38,7 @@ function inDirectory(): void {
 }
 
 async function sim(): Promise<Reader> {
-  const reader = await readerOverLine(simLine(dir, QUICK), 'sim:');
+  const reader = await readerOverLine(simLine(dir, QUICK), 'sim:', undefined, {retry_pause: 0});
   await reader.prepare(new Date());
   return reader;
 }
@@ -104,7 +104,7 @@ describe('a reader that lives in a directory', () => {
     presentNext(dir, {pan: '5555555555554444'});
     expect(await sell(reader)).to.match(/^4444/);
     expect(await sell(reader)).to.match(/^4242/);
-    presentNext(dir, {behavior: 'collision', sticky: true});
+    presentNext(dir, {behavior: 'blocked', sticky: true});
     expect(await sell(reader)).to.equal('failed');
     expect(await sell(reader)).to.equal('failed');
     writeFileSync(join(dir, 'card.json'), '{"beha');
