@@ -177,10 +177,24 @@ function end(answer: CardAnswer, slot: Pick<Ended, 'held' | 'in_slot'>): Step {
   return {state: {kind: 'ended', answer, ...slot}, say: []};
 }
 
-/** Who failed and did not come back is told what failed. */
-function nobodyCame({failures}: Past, answer: Extract<CardAnswer, {kind: 'no_card'}>): CardAnswer {
-  return answer.reason === 'timeout' && failures.length > 0 ? lastOf(failures) : answer;
+/** Who failed and did not come back is told what failed; whose card was seen is not told that nobody came. */
+function nobodyCame(
+  state: Reading | Authenticating,
+  answer: Extract<CardAnswer, {kind: 'no_card'}>,
+): CardAnswer {
+  if (answer.reason !== 'timeout') return answer;
+  const seen = state.kind === 'authenticating' || state.seen;
+  const failures = seen ? [...state.failures, UNHEARD] : state.failures;
+  return failures.length > 0 ? lastOf(failures) : answer;
 }
+
+const UNHEARD: Failed = {
+  kind: 'failed',
+  reason: 'unreadable',
+  brand: 'unknown',
+  last4: null,
+  technical: 'a card was seen, and no whole answer came',
+};
 
 function lastOf(failures: readonly Failed[]): CardAnswer {
   const last = failures.at(-1) as Failed;

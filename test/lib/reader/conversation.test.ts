@@ -286,7 +286,7 @@ describe('a line', () => {
       },
     });
     const {reader} = await scripted(script);
-    expect(summary(await reader.collect(REQUEST, SILENT))).to.equal('no_card timeout');
+    expect(summary(await reader.collect(REQUEST, SILENT))).to.equal('failed unreadable');
     clearInterval(timer);
     await reader.close();
   });

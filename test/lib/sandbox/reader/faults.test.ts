@@ -66,14 +66,14 @@ const PLAYED: Readonly<
   },
   silence: {
     waiting: ['no_card timeout', 'card 01'],
-    seen: ['no_card timeout', 'card 02'],
-    answer: ['no_card timeout', 'card 02'],
+    seen: ['failed unreadable', 'card 02'],
+    answer: ['failed unreadable', 'card 02'],
   },
   garbage: {waiting: ['card 01', 'card 02'], seen: ['card 01', 'card 02'], answer: ['card 01', 'card 02']},
   burst: {waiting: ['card 01', 'card 02'], seen: ['card 01', 'card 02'], answer: ['card 01', 'card 02']},
   foreign: {waiting: ['card 01', 'card 02'], seen: ['card 01', 'card 02'], answer: ['card 01', 'card 02']},
-  corrupt: {answer: ['no_card timeout', 'card 02']},
-  truncate: {answer: ['no_card timeout', 'card 02']},
+  corrupt: {answer: ['failed unreadable', 'card 02']},
+  truncate: {answer: ['failed unreadable', 'card 02']},
   duplicate: {answer: ['card 01', 'card 02']},
   delay: {answer: ['card 01', 'card 02']},
   dribble: {answer: ['card 01', 'card 02']},
@@ -109,7 +109,7 @@ describe('a fault in the middle of a card read', () => {
 
   it('an answer that comes while nobody waits for it any more is nobody’s card', async () => {
     expect(await inVirtualTime(() => sellTwice([{kind: 'delay', for_ms: 18_000}]))).to.deep.equal([
-      'no_card timeout',
+      'failed unreadable',
       'card 02',
     ]);
   });
@@ -130,7 +130,7 @@ describe('a fault in the middle of a card read', () => {
       });
       seen.add(sold.replace(/card \d\d/, 'card'));
     }
-    expect([...seen]).to.have.members(['card, then 4444', 'no_card timeout, then 4444']);
+    expect([...seen]).to.have.members(['card, then 4444', 'failed unreadable, then 4444']);
   });
 
   it('a reader that forgot how to read cards on demand is told again', async () => {
