@@ -71,6 +71,7 @@ export async function openTerminal(options: OpenOptions = {}): Promise<Terminal>
   const profile = await chooseProfile(options.profile ?? null, journals);
   const settings = profileSettings(profile.value, directory.value);
   const sandbox = settings.gateway === 'sandbox';
+  const policyPath = join(directory.value, 'policy.json');
   const apiKey = readApiKey(settings, env);
   const world = sandbox ? await openSandbox(directory.value, settings, apiKey, env, clock, options) : null;
   const gateway = world?.gateway ?? (await realGateway(settings, apiKey, options));
@@ -90,12 +91,8 @@ export async function openTerminal(options: OpenOptions = {}): Promise<Terminal>
     inspectPort,
     listReaderPorts: async () => (await import('./reader/ports/list.js')).listReaderPorts(),
     readerWaitMs: options.readerWaitMs ?? READER_WAIT_MS,
-    policy: () =>
-      readPolicy(join(directory.value, 'policy.json'), sandbox ? sandboxPolicy() : defaultPolicy()),
-    policyFile: () => {
-      const path = join(directory.value, 'policy.json');
-      return {path, exists: disk.has(path)};
-    },
+    policy: () => readPolicy(policyPath, sandbox ? sandboxPolicy() : defaultPolicy()),
+    policyFile: () => ({path: policyPath, exists: disk.has(policyPath)}),
     clock,
     random: options.random ?? ((count) => randomBytes(count)),
     operator: () => options.operator ?? operatorName(env),

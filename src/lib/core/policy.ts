@@ -180,11 +180,20 @@ export function shrinkFactor(
   return Math.min(1, ...reached.map(({factor}) => factor));
 }
 
+/** Whole seconds since the oldest of these was stored; null for none. */
+export function oldestAgeS(
+  stored: readonly Pick<Payment, 'stored_at' | 'created_at'>[],
+  now: number,
+): number | null {
+  if (stored.length === 0) return null;
+  const times = stored.map((payment) => Date.parse(payment.stored_at ?? payment.created_at));
+  const oldest = times.reduce((least, time) => Math.min(least, time));
+  return Math.max(0, Math.floor((now - oldest) / 1000));
+}
+
 function inputsOf(policy: Policy, question: PolicyQuestion): PolicyInputs {
   const {amount, currency, now, stored} = question;
-  const times = stored.map((payment) => Date.parse(payment.stored_at ?? payment.created_at));
-  const oldest = times.length === 0 ? null : times.reduce((least, time) => Math.min(least, time));
-  const oldest_age_s = oldest === null ? null : Math.max(0, Math.floor((now - oldest) / 1000));
+  const oldest_age_s = oldestAgeS(stored, now);
   return {
     amount,
     currency,

@@ -68,6 +68,13 @@ function meant(address: string): string {
   return ADDRESS_FORMS;
 }
 
+/** Whether a name fits a device; without a serial number it fits every one of its model. */
+export function fitsUsb({vendor, product, serial}: UsbName, device: Omit<UsbName, 'by'> | null): boolean {
+  return (
+    device?.vendor === vendor && device.product === product && (serial === null || serial === device.serial)
+  );
+}
+
 /** The address of a USB device: it names the same reader whatever port it gets. */
 export function usbAddress({vendor, product, serial}: Omit<UsbName, 'by'>): string {
   const device = `serial:usb:${vendor}:${product}`;

@@ -414,11 +414,11 @@ export class FileJournal implements Journal {
 
   #redact(): void {
     const fold = this.#fold;
-    if (fold === null || fold.redactable.size === 0) return;
-    this.#redacting(() => this.#redactClosed(fold));
+    if (fold !== null) this.#redacting(() => this.#redactClosed(fold));
   }
 
   #redactClosed(fold: Fold): void {
+    // Most commits close nothing, and need no open segment for that.
     if (fold.redactable.size === 0) return;
     redactClosed(this.#storage, this.#directory, fold, this.#writer.file(fold.position.segment));
   }

@@ -10,7 +10,6 @@ import {blank, isBlank} from './line.js';
  * @param active the segment the position of the fold is in, open
  */
 export function redactClosed(storage: Storage, directory: string, fold: Fold, active: StorageFile): void {
-  if (fold.redactable.size === 0) return;
   const bySegment = new Map<string, string[]>();
   for (const payment of fold.redactable) {
     const segment = fold.privates.get(payment)?.segment;

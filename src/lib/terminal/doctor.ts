@@ -56,13 +56,14 @@ export async function doctor(parts: Parts, request: DoctorRequest): Promise<Diag
   const address = request.address ?? state.paired?.address ?? null;
   const {checks, told, fixed} =
     address === null ? noReader(unread) : await checkReaderAt(parts, request, address, state);
+  const time = timeNow(parts, state);
   const windows = judgeOfflineWindows({
     unread: unread !== null,
     paired: state.paired,
     seen: state.seen,
     identity: told === null ? null : identityTold(told, pairedAt(state, address)),
-    now: timeNow(parts, state).ms,
-    clock_uncertain: !isTrusted(timeNow(parts, state)),
+    now: time.ms,
+    clock_uncertain: !isTrusted(time),
   });
   return diagnosis(address, [...checks, ...windows], fixed, request.strict);
 }

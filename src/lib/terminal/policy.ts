@@ -4,6 +4,7 @@ import {MAX_OFFLINE_AMOUNT} from '../core/limits.js';
 import {
   type CurrencyLimits,
   judgePolicy,
+  oldestAgeS,
   type Policy,
   type PolicyDecision,
   shrinkFactor,
@@ -54,8 +55,8 @@ export interface PolicyTested {
 /** The policy with what of it is used up. Throws `policy_invalid`, `journal_damaged`. */
 export async function showPolicy(parts: Parts): Promise<ShownPolicy> {
   const policy = parts.policy();
-  const {stored, oldestAgeS, time} = await storedNow(parts);
-  const factor = shrinkFactor(policy, oldestAgeS, time.uncertain);
+  const {stored, time} = await storedNow(parts);
+  const factor = shrinkFactor(policy, oldestAgeS(stored, time.ms), time.uncertain);
   const sums = amountsByCurrency(stored);
   const {path, exists} = parts.policyFile();
   return {
@@ -105,8 +106,5 @@ async function storedNow(parts: Parts) {
   const state: State = journal === null ? emptyState() : await healthyState(journal);
   const time = timeNow(parts, state);
   const stored = journal === null ? [] : offlinePayments(state, statesNow(journal));
-  const times = stored.map((payment) => Date.parse(payment.stored_at ?? payment.created_at));
-  const oldest = times.reduce((least, one) => Math.min(least, one), Number.POSITIVE_INFINITY);
-  const oldestAgeS = stored.length === 0 ? null : Math.max(0, (time.ms - oldest) / 1000);
-  return {stored, oldestAgeS, time};
+  return {stored, time};
 }

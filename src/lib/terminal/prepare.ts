@@ -22,16 +22,7 @@ export async function prepareAndCheck(
   {time, approved_firmware, signal}: Preparation,
 ): Promise<readonly Check[]> {
   const outcomes = await reader.prepare(time, signal);
-  const told = await reader.examine(() => parts.clock.now(), signal);
-  const checks = judgeReader(told, {
-    sandbox: parts.profile.sandbox,
-    paired: null,
-    approved_firmware,
-    ksn: new Map(),
-    clock_uncertain: time === null,
-  });
-  refuseUnfit(checks);
-  return afterSettings(checks, outcomes);
+  return afterSettings(await refuseUnfit(parts, reader, {time, approved_firmware, signal}), outcomes);
 }
 
 /** Tells the reader its settings before a sale. It is asked only where it did not let its clock be set. */
@@ -43,22 +34,27 @@ export async function prepareForSale(
 ): Promise<void> {
   const outcomes = await reader.prepare(time, signal);
   if (outcomes.get('clock')?.kind !== 'refused') return;
-  const told = await reader.examine(() => parts.clock.now(), signal);
-  const context = {
-    sandbox: parts.profile.sandbox,
-    paired: null,
-    approved_firmware: undefined,
-    ksn: new Map(),
-  };
-  refuseUnfit(judgeReader(told, {...context, clock_uncertain: false}));
+  await refuseUnfit(parts, reader, {time, approved_firmware: undefined, signal});
 }
 
 /** What no later step would notice before the money is lost. */
 const MUST_BE_WELL: ReadonlySet<CheckId> = new Set(['reader.ping', 'reader.tamper', 'reader.clock']);
 
-function refuseUnfit(checks: readonly Check[]): void {
+/** What the reader was found to be like, unless it must not be sold with. */
+async function refuseUnfit(
+  parts: Parts,
+  reader: Reader,
+  {time, approved_firmware, signal}: Preparation,
+): Promise<readonly Check[]> {
+  const checks = judgeReader(await reader.examine(() => parts.clock.now(), signal), {
+    sandbox: parts.profile.sandbox,
+    paired: null,
+    approved_firmware,
+    ksn: new Map(),
+    clock_uncertain: time === null,
+  });
   const wrong = checks.find(({id, status}) => status === 'fail' && MUST_BE_WELL.has(id));
-  if (wrong === undefined) return;
+  if (wrong === undefined) return checks;
   const {id, code, found, means, fix, details} = wrong;
   if (id !== 'reader.clock') {
     throw new StowpayError(code ?? 'reader_fault', `${found} No card was read.`, {hint: fix ?? undefined});

@@ -17,14 +17,22 @@ export function withReader<T>(
   act: (reader: Reader) => Promise<T>,
   waitMs: number = parts.readerWaitMs,
 ): Promise<T> {
-  return whileReaderIsOurs(parts, signal, waitMs, async () => {
-    const reader = await parts.openReader(address, signal);
-    try {
-      return await act(reader);
-    } finally {
-      await closeQuietly(reader);
-    }
-  });
+  return whileReaderIsOurs(parts, signal, waitMs, () => whileOpen(parts, address, signal, act));
+}
+
+/** Opens the reader, runs `act` with it, and closes it again whatever happens. */
+export async function whileOpen<T>(
+  parts: Parts,
+  address: string,
+  signal: AbortSignal | undefined,
+  act: (reader: Reader) => Promise<T>,
+): Promise<T> {
+  const reader = await parts.openReader(address, signal);
+  try {
+    return await act(reader);
+  } finally {
+    await closeQuietly(reader);
+  }
 }
 
 /** Runs `act` while no other process of this device uses the reader. Throws `reader_busy` when one does for `waitMs`. */

@@ -1,8 +1,8 @@
 import {StowpayError} from '../core/errors.js';
-import type {ReaderIdentity, ReaderPort} from '../core/ports.js';
-import {parseReaderAddress} from '../core/reader-address.js';
+import type {Reader, ReaderIdentity, ReaderPort} from '../core/ports.js';
+import {fitsUsb, parseReaderAddress} from '../core/reader-address.js';
 import {type Parts, throwIfInterrupted} from './parts.js';
-import {closeQuietly, withReader} from './reader.js';
+import {whileOpen, withReader} from './reader.js';
 
 export interface ReadersRequest {
   /** Look at these only; none: at every port of this machine and at the connected reader. */
@@ -54,7 +54,7 @@ export async function readers(parts: Parts, request: ReadersRequest): Promise<Re
   const {ports, notes} = await parts.listReaderPorts();
   const all = request.addresses.length === 0;
   const candidates = all
-    ? withConnected(ports, connected)
+    ? portsAndConnected(ports, connected)
     : [...new Set(request.addresses)].map((address) => named(address, ports, connected));
   const found = {readers: candidates, notes: all ? notes : []};
   if (!request.ping) return found;
@@ -76,7 +76,7 @@ async function connectedAddress(parts: Parts): Promise<string | null> {
 }
 
 /** Every port, and the connected reader first: at its port, or by itself where it is at none. */
-function withConnected(ports: readonly ReaderPort[], connected: string | null): readonly FoundReader[] {
+function portsAndConnected(ports: readonly ReaderPort[], connected: string | null): readonly FoundReader[] {
   const all = ports.map((port) => {
     const is = connected !== null && isAt(connected, port);
     return unasked(is ? connected : port.address, port, is);
@@ -95,13 +95,7 @@ function isAt(address: string, port: ReaderPort): boolean {
   const parsed = parseReaderAddress(address);
   if (parsed.kind !== 'serial') return false;
   const name = parsed.port;
-  if (name.by === 'path') return [port.path, ...port.links].includes(name.path);
-  const {usb} = port;
-  return (
-    usb?.vendor === name.vendor &&
-    usb.product === name.product &&
-    (name.serial === null || name.serial === usb.serial)
-  );
+  return name.by === 'path' ? [port.path, ...port.links].includes(name.path) : fitsUsb(name, port.usb);
 }
 
 function unasked(address: string, port: ReaderPort | null, connected: boolean): FoundReader {
@@ -137,13 +131,10 @@ async function identityAt(
   {address, connected}: FoundReader,
   signal?: AbortSignal,
 ): Promise<ReaderIdentity> {
-  if (connected) return withReader(parts, address, signal, (reader) => reader.identify(signal), 0);
-  const reader = await parts.openReader(address, signal);
-  try {
-    return await reader.identify(signal);
-  } finally {
-    await closeQuietly(reader);
-  }
+  const identify = (reader: Reader): Promise<ReaderIdentity> => reader.identify(signal);
+  return connected
+    ? withReader(parts, address, signal, identify, 0)
+    : whileOpen(parts, address, signal, identify);
 }
 
 async function inTurns<T, R>(items: readonly T[], act: (item: T) => Promise<R>): Promise<readonly R[]> {

@@ -1,5 +1,5 @@
 import {ksnKey} from '../core/apply.js';
-import {offlineDaysLeft} from '../core/connect-rules.js';
+import {offlineDaysLeft, offlineWindows} from '../core/connect-rules.js';
 import {StowpayError} from '../core/errors.js';
 import {ksnsLeftAfter, splitKsn} from '../core/ksn.js';
 import {type Authorizations, authorizationsOf} from '../core/lapse.js';
@@ -14,7 +14,7 @@ import {
   type PaymentState,
   STATES,
 } from '../core/payment.js';
-import {type Policy, shrinkFactor, shrunk} from '../core/policy.js';
+import {oldestAgeS, type Policy, shrinkFactor, shrunk} from '../core/policy.js';
 import {FORWARDER, type JournalHealth, type NetworkStatus} from '../core/ports.js';
 import {
   addTo,
@@ -220,7 +220,6 @@ function verdict(
 function statusOf(parts: Parts, state: State, health: JournalHealth, effective: EffectiveState): Status {
   const time = timeNow(parts, state);
   const stored = offlinePayments(state, effective);
-  const oldest = oldestOf(stored);
   const byState = tallies(state, effective);
   const counted = Object.entries(byState).filter(([, {count}]) => count > 0);
   const paired = state.paired;
@@ -235,8 +234,8 @@ function statusOf(parts: Parts, state: State, health: JournalHealth, effective: 
     offline_enabled: paired?.configuration.offline_enabled ?? false,
     offline_payments_count: stored.length,
     offline_payment_amounts_by_currency: amountsByCurrency(stored),
-    oldest_stored_at: oldest,
-    oldest_age_s: oldest === null ? null : Math.max(0, Math.floor((time.ms - Date.parse(oldest)) / 1000)),
+    oldest_stored_at: oldestOf(stored),
+    oldest_age_s: oldestAgeS(stored, time.ms),
     clock_uncertain: time.uncertain,
     buckets: bucketsOf(state, byState),
     states: Object.fromEntries(counted),
@@ -298,9 +297,7 @@ function policyOf(parts: Parts): {readonly policy: Policy | null; readonly error
 /** Exposure against every limit, for the currencies something is stored in. */
 function limitsOf(policy: Policy | null, stored: readonly Payment[], time: EffectiveTime): readonly Limit[] {
   if (policy === null) return [];
-  const oldest = oldestOf(stored);
-  const age = oldest === null ? null : Math.max(0, (time.ms - Date.parse(oldest)) / 1000);
-  const factor = shrinkFactor(policy, age, time.uncertain);
+  const factor = shrinkFactor(policy, oldestAgeS(stored, time.ms), time.uncertain);
   const sums = amountsByCurrency(stored);
   const limits: Limit[] = [];
   const add = (rule: string, currency: string | null, limit: number | undefined, used: number): void => {
@@ -324,7 +321,7 @@ function readerOf(paired: Pairing | null, seen: State['ksn']): Status['reader'] 
 
 function pairingOf(state: State, paired: Pairing | null, now: number): Status['pairing'] {
   if (paired === null) return null;
-  const basis =
-    state.seen.get(`type ${paired.binding.account} ${paired.identity.type} ${paired.location.id}`) ?? paired;
-  return {how: paired.how, at: basis.at, days_left: offlineDaysLeft(paired, state.seen, now)};
+  const {seen} = state;
+  const {type} = offlineWindows({identity: paired.identity, location: null, seen, last: paired, now});
+  return {how: paired.how, at: type.met_at ?? paired.at, days_left: offlineDaysLeft(paired, seen, now)};
 }

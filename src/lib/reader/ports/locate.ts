@@ -1,5 +1,5 @@
 import {StowpayError} from '../../core/errors.js';
-import {type UsbName, usbAddress} from '../../core/reader-address.js';
+import {fitsUsb, type UsbName, usbAddress} from '../../core/reader-address.js';
 import {findPorts} from './list.js';
 import {type ScannedPort, scanPorts} from './scan.js';
 
@@ -9,27 +9,21 @@ import {type ScannedPort, scanPorts} from './scan.js';
  */
 export async function locateUsb(name: UsbName): Promise<string> {
   const scanned = process.platform === 'linux' ? scanPorts() : [];
-  const near = scanned.filter((port) => fits(port, name));
+  const near = scanned.filter(({usb}) => fitsUsb(name, usb));
   return near.length > 0 ? theOnly(name, near) : chooseUsb(name, (await findPorts(scanned)).ports);
 }
 
 /** The path of the one port that fits. Throws `reader_not_found` or `reader_ambiguous`. */
 export function chooseUsb(name: UsbName, ports: readonly ScannedPort[]): string {
-  const fitting = ports.filter((port) => fits(port, name));
+  const fitting = ports.filter(({usb}) => fitsUsb(name, usb));
   if (fitting.length > 0) return theOnly(name, fitting);
-  const model = ports.filter(({usb}) => usb?.vendor === name.vendor && usb.product === name.product);
+  const model = ports.filter(({usb}) => fitsUsb({...name, serial: null}, usb));
   const others = model.map(({path, usb}) => `${path} has ${usb?.serial ?? 'no serial number'}`).join(', ');
   throw new StowpayError(
     'reader_not_found',
     `The USB device of ${usbAddress(name)} is not plugged in, or has no serial port` +
       `${others === '' ? '' : ` (same model, other serial number: ${others})`}.`,
     {hint: 'Check its cable and power. stowpay readers lists the ports that are there.'},
-  );
-}
-
-function fits({usb}: ScannedPort, {vendor, product, serial}: UsbName): boolean {
-  return (
-    usb?.vendor === vendor && usb.product === product && (serial === null || serial === (usb.serial ?? ''))
   );
 }
 

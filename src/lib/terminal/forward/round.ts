@@ -5,7 +5,7 @@ import {mayRepeat} from '../../core/retry.js';
 import {workThrough} from '../crew.js';
 import {checkBinding} from '../network.js';
 import {type Parts, statesNow} from '../parts.js';
-import {type Failure, type ForwardItem, failureOf, left, stays} from './result.js';
+import {type Failure, type ForwardItem, failureOf, isSettled, left, stays} from './result.js';
 import {TIME_IS_OVER} from './sleep.js';
 import {visit} from './visit.js';
 
@@ -57,7 +57,7 @@ export async function runRound(
     signal: request.signal,
     act: async (payment) => {
       const {done, last, lost} = await visit(parts, journal, payment, request.known, request.named);
-      const mayFollow = last !== null && mayRepeat(last) && isUnsettled(done);
+      const mayFollow = last !== null && mayRepeat(last) && !isSettled(done.outcome);
       return {result: {item: done, mayFollow, tried: true, foreign: false}, last, lost};
     },
     skip: (payment) => {
@@ -81,10 +81,6 @@ export function interruption(signal: AbortSignal | undefined): string {
   return signal?.reason === TIME_IS_OVER
     ? 'the time to wait was over before it was sent'
     : 'interrupted before it was sent';
-}
-
-function isUnsettled({outcome}: ForwardItem): boolean {
-  return outcome === 'left' || outcome === 'in_doubt';
 }
 
 export function untried(item: ForwardItem): RoundVisit {
