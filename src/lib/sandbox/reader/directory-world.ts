@@ -17,23 +17,14 @@ import {testCard} from '../cards.js';
 import {BEHAVIORS, type Behavior, isBehavior} from './behaviors.js';
 import type {Fault} from './faults.js';
 import {ksnWithKeysLeft} from './key-counter.js';
-import {
-  BEGINNING,
-  nextIdle,
-  type Played,
-  type Progress,
-  playCard,
-  playCommand,
-  playIdle,
-  settingsAt,
-} from './player.js';
+import {BEGINNING, type Progress} from './player.js';
 import {parseScenario, type Scenario} from './scenario.js';
+import {type Script, Stage} from './stage.js';
 import {
   DEFAULT_PAN,
   type EmulatorMemory,
   type EmulatorWorld,
   FRESH_MEMORY,
-  type IdleFaults,
   type PresentedCard,
   presented,
   type ReaderMemory,
@@ -116,8 +107,8 @@ export function endScenario(dir: string): void {
 
 /** The scenario that is played in this directory, and how far it is; null when there is none. */
 export function scenarioOf(dir: string): {readonly scenario: Scenario; readonly progress: Progress} | null {
-  const stage = new Stage(dir);
-  return stage.scenario === null ? null : {scenario: stage.scenario, progress: stage.progress};
+  const {scenario, progress} = new FileScript(dir);
+  return scenario === null ? null : {scenario, progress};
 }
 
 /** The reader that lives in a directory. Throws `reader_busy` while another process has it. */
@@ -131,7 +122,7 @@ export function directoryWorld(dir: string): EmulatorWorld {
     });
   }
   let open = true;
-  const stage = new Stage(dir);
+  const stage = new Stage(new FileScript(dir));
   const memory = fileMemory(dir);
   return {
     memory,
@@ -148,8 +139,8 @@ export function directoryWorld(dir: string): EmulatorWorld {
   };
 }
 
-/** The scenario of a directory, wherever it was left off. */
-class Stage {
+/** The scenario of a directory, as the files say each time. */
+class FileScript implements Script {
   readonly #dir: string;
   #id: unknown = null;
   #scenario: Scenario | null = null;
@@ -170,39 +161,8 @@ class Stage {
     return saved.id === this.#id ? {...BEGINNING, ...saved} : BEGINNING;
   }
 
-  settings(): ReaderSettings {
-    const {scenario} = this;
-    return scenario === null ? {} : settingsAt(scenario, this.progress);
-  }
-
-  nextCard(): PresentedCard {
-    const {scenario} = this;
-    return scenario === null
-      ? presented(DEFAULT_PAN, 'approve')
-      : this.#save(playCard(scenario, this.progress));
-  }
-
-  commandFaults(command: number, sub: number): readonly Fault[] {
-    const {scenario} = this;
-    if (scenario === null) return [];
-    const played = playCommand(scenario, this.progress, command, sub);
-    return played.what.length === 0 ? [] : this.#save(played);
-  }
-
-  idleFaults(): IdleFaults | null {
-    const {scenario} = this;
-    return scenario === null ? null : nextIdle(scenario, this.progress);
-  }
-
-  takeIdleFaults(): void {
-    const {scenario} = this;
-    if (scenario !== null) this.#save({what: null, progress: playIdle(scenario, this.progress)});
-  }
-
-  #save<T>({what, progress}: Played<T>): T {
-    const {step, played} = progress;
+  save({step, played}: Progress): void {
     replaceFile(join(this.#dir, PROGRESS), {id: this.#id, step, played});
-    return what;
   }
 }
 

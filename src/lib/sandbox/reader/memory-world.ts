@@ -1,14 +1,6 @@
-import {
-  BEGINNING,
-  nextIdle,
-  type Played,
-  type Progress,
-  playCard,
-  playCommand,
-  playIdle,
-  settingsAt,
-} from './player.js';
+import {BEGINNING, type Progress} from './player.js';
 import type {Scenario} from './scenario.js';
+import {type Script, Stage} from './stage.js';
 import {
   DEFAULT_PAN,
   type EmulatorMemory,
@@ -36,13 +28,19 @@ export interface MemoryWorld extends EmulatorWorld {
 /** A world in memory, for tests and measurements. */
 export function memoryWorld(settings: ReaderSettings = {}, scenario: Scenario | null = null): MemoryWorld {
   let held = FRESH_MEMORY;
-  let progress = BEGINNING;
   const cards: CardInHand[] = [];
   const pulls: number[] = [];
-  const play = <T>(played: Played<T>): T => {
-    progress = played.progress;
-    return played.what;
+  let progress = BEGINNING;
+  const script: Script = {
+    scenario,
+    get progress() {
+      return progress;
+    },
+    save: (now) => {
+      progress = now;
+    },
   };
+  const stage = new Stage(script);
   return {
     cards,
     pulls,
@@ -53,18 +51,16 @@ export function memoryWorld(settings: ReaderSettings = {}, scenario: Scenario | 
         held = memory;
       },
     },
-    settings: () => (scenario === null ? settings : {...settings, ...settingsAt(scenario, progress)}),
+    settings: () => ({...settings, ...stage.settings()}),
     nextCard: () => {
-      if (cards.length === 0 && scenario !== null) return play(playCard(scenario, progress));
-      const {pan = DEFAULT_PAN, behavior = 'approve', ...rest} = cards.shift() ?? {};
+      const inHand = cards.shift();
+      if (inHand === undefined) return stage.nextCard();
+      const {pan = DEFAULT_PAN, behavior = 'approve', ...rest} = inHand;
       return {...presented(pan, behavior), ...rest};
     },
-    commandFaults: (command, sub) =>
-      scenario === null ? [] : play(playCommand(scenario, progress, command, sub)),
-    idleFaults: () => (scenario === null ? null : nextIdle(scenario, progress)),
-    takeIdleFaults: () => {
-      if (scenario !== null) progress = playIdle(scenario, progress);
-    },
+    commandFaults: (command, sub) => stage.commandFaults(command, sub),
+    idleFaults: () => stage.idleFaults(),
+    takeIdleFaults: () => stage.takeIdleFaults(),
     unplug: (forMs) => pulls.push(forMs),
     close: () => {},
   };
