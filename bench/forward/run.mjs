@@ -2,12 +2,12 @@
 //
 //   npm run bench:forward -- [--quick] [--update] [--directory <on a real disk>]
 import {execFileSync, fork} from 'node:child_process';
-import {mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {mkdtempSync, readFileSync, rmSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {parseArgs} from 'node:util';
-import {backgroundLoad, inMemory, machineFacts} from '../journal/machine.mjs';
-import {withSection} from '../section.mjs';
+import {backgroundLoad, machineFacts, workDirectory} from '../journal/machine.mjs';
+import {publish} from '../section.mjs';
 import {report} from './report.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -190,18 +190,8 @@ async function run(server, directory) {
 }
 
 execFileSync('npm', ['run', 'build'], {cwd: root, stdio: ['ignore', 'ignore', 'inherit']});
-mkdirSync(flags.directory, {recursive: true});
-if (inMemory(flags.directory))
-  throw new Error('Give a --directory on a real disk: in memory a sync costs nothing.');
-const directory = mkdtempSync(join(flags.directory, 'data-'));
-process.on('exit', () => rmSync(directory, {recursive: true, force: true}));
-process.on('SIGINT', () => process.exit(130));
-process.on('SIGTERM', () => process.exit(143));
+const directory = workDirectory(flags.directory);
 const server = await startServer();
 const text = report(await run(server, directory));
 server.stop();
-process.stdout.write(text);
-if (flags.update) {
-  const page = join(root, 'docs', 'BENCHMARKS.md');
-  writeFileSync(page, withSection(readFileSync(page, 'utf8'), text));
-}
+publish(text, flags.update);

@@ -1,7 +1,7 @@
 // What is known of the machine and its disk, and the arithmetic of measuring.
-import {readFileSync, statfsSync, statSync} from 'node:fs';
+import {mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, statSync} from 'node:fs';
 import {cpus, release, type} from 'node:os';
-import {resolve} from 'node:path';
+import {join, resolve} from 'node:path';
 
 /** Syncs this process has made, as the preloaded counter saw them; NaN without it. */
 export function syncsSoFar(path = process.env.STOWPAY_BENCH_SYNCS) {
@@ -46,8 +46,19 @@ export async function backgroundLoad(directory, milliseconds) {
 const MEMORY_FILE_SYSTEMS = [0x01021994, 0x858458f6];
 
 /** True on a file system where a sync costs nothing and nothing survives. */
-export function inMemory(directory) {
+function inMemory(directory) {
   return MEMORY_FILE_SYSTEMS.includes(statfsSync(directory).type);
+}
+
+/** A directory of its own on a real disk, removed when the process ends. */
+export function workDirectory(parent) {
+  mkdirSync(parent, {recursive: true});
+  if (inMemory(parent)) throw new Error('Give a --directory on a real disk: in memory a sync costs nothing.');
+  const directory = mkdtempSync(join(parent, 'data-'));
+  process.on('exit', () => rmSync(directory, {recursive: true, force: true}));
+  process.on('SIGINT', () => process.exit(130));
+  process.on('SIGTERM', () => process.exit(143));
+  return directory;
 }
 
 export function machineFacts(directory) {

@@ -2,12 +2,12 @@
 //
 //   npm run bench:journal -- [--quick] [--million | --no-million] [--update] [--directory <on a real disk>]
 import {execFileSync, fork, spawnSync} from 'node:child_process';
-import {existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync} from 'node:fs';
+import {existsSync, mkdirSync, readFileSync, rmSync, statfsSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {parseArgs} from 'node:util';
-import {withSection} from '../section.mjs';
-import {backgroundLoad, deviceCounters, deviceWork, inMemory, machineFacts, median} from './machine.mjs';
+import {publish} from '../section.mjs';
+import {backgroundLoad, deviceCounters, deviceWork, machineFacts, median, workDirectory} from './machine.mjs';
 import {report} from './report.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -333,16 +333,6 @@ function versionsOfPeers() {
 installPeers();
 compile();
 if (!needs('npm', ['run', 'build'], 'the build failed', root)) process.exit(1);
-mkdirSync(flags.directory, {recursive: true});
-if (inMemory(flags.directory))
-  throw new Error('Give a --directory on a real disk: in memory a sync costs nothing.');
-const work = mkdtempSync(join(flags.directory, 'data-'));
-process.on('exit', () => rmSync(work, {recursive: true, force: true}));
-process.on('SIGINT', () => process.exit(130));
-process.on('SIGTERM', () => process.exit(143));
+const work = workDirectory(flags.directory);
 const text = report(await run(work));
-process.stdout.write(text);
-if (flags.update) {
-  const page = join(root, 'docs', 'BENCHMARKS.md');
-  writeFileSync(page, withSection(readFileSync(page, 'utf8'), text));
-}
+publish(text, flags.update);
