@@ -1,5 +1,6 @@
 import {Args, Flags} from '@oclif/core';
 import {type Answer, type Run, StowpayCommand} from '../lib/cli/base-command.js';
+import {plural} from '../lib/cli/payment-text.js';
 import {readersError, readersText} from '../lib/cli/readers-text.js';
 
 export default class Readers extends StowpayCommand {
@@ -30,7 +31,7 @@ export default class Readers extends StowpayCommand {
       addresses,
       ping: flags.ping,
       onAsk: (count) => {
-        if (!json && count > 0) note(`Asking ${count} port${count === 1 ? '' : 's'}, up to five seconds …`);
+        if (!json && count > 0) note(`Asking ${plural(count, 'port')}, up to five seconds …`);
       },
       signal,
     });
